@@ -1,0 +1,54 @@
+/** Every code that an error of this library can carry. */
+export type ErrorCode =
+  /** An option has a wrong value, or is not known. Nothing was started. */
+  | 'INVALID_OPTION'
+  /** The name answered with addresses that may not be dialled. Nothing was sent to them. */
+  | 'PUBLIC_ADDRESS'
+  /** The last good answer is older than `maxAnswerAgeMillis`. */
+  | 'ANSWER_TOO_OLD'
+  /** No usable server until the caller's deadline. */
+  | 'DEADLINE_EXCEEDED'
+  /** The name left the address of this connection. */
+  | 'ADDRESS_LEFT'
+  /** The address was judged dead while work was waiting for it. */
+  | 'ADDRESS_DEAD'
+  /** One connection attempt took longer than `connectTimeoutMillis`. */
+  | 'CONNECT_TIMEOUT'
+  /** A resolver did not answer within `lookupTimeoutMillis`. */
+  | 'LOOKUP_TIMEOUT'
+  /** The name resolved to nothing, or to nothing that is an address. */
+  | 'NO_ADDRESS'
+  /** The endpoint was closed. */
+  | 'ENDPOINT_CLOSED'
+  /** The pool was ended while the caller waited. */
+  | 'POOL_ENDED'
+  /** The lab cannot start what was asked for on this machine. */
+  | 'LAB_UNAVAILABLE';
+
+const BRAND: unique symbol = Symbol.for('eip-pool.error') as never;
+
+/**
+ * What this library throws. A driver's own errors are never wrapped in it.
+ * `code` is stable; the message is for people.
+ */
+export class EipPoolError extends Error {
+  override readonly name: string = 'EipPoolError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/** True for an error of this library, also of another loaded copy of it. */
+export function isEipPoolError(error: unknown): error is EipPoolError {
+  return typeof error === 'object' && error !== null && BRAND in error;
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message || error.name;
+  return String(error);
+}

@@ -1,0 +1,1 @@
+export { EipPoolError, isEipPoolError, type ErrorCode } from './errors.js';
