@@ -1,0 +1,384 @@
+import type { Clock, Timer } from '../clock.js';
+import { EipPoolError, messageOf } from '../errors.js';
+import { SafeEmitter } from '../events.js';
+import type { Address } from './address.js';
+import { type Condition, emptyHistory, type History, observe, type Verdict } from './adopt.js';
+import type { Answer, Resolver } from './answer.js';
+import type { EndpointEvents, EndpointSnapshot } from './endpoint-events.js';
+import { PublicAddressError, screen } from './guard.js';
+import { answerLookup, type LookupFunction } from './lookup.js';
+import { type FollowOptions, readFollowOptions, type ReadFollowOptions, readName } from './options.js';
+import { askOnce } from './question.js';
+import { type EndpointState, nextQuestionIn, type StateEvent, type StateKind, transition } from './states.js';
+
+/** A resolver and what is under way with it. */
+interface Source {
+  readonly resolver: Resolver;
+  pending: number;
+  /** The number of the latest question that it answered; an older question's answer comes too late. */
+  answered: number;
+}
+
+const ROTATING_MOVES = 5;
+const ROTATING_WITHIN_MILLIS = 60_000;
+/** A watch that is this many intervals late belongs to a process that was suspended (design, rule 9). */
+const SUSPENDED_INTERVALS = 3;
+
+/**
+ * One name, and the one authority on where it points. This class turns a name into the current answer; the sockets
+ * are its subclass's, through the protected hooks.
+ */
+export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
+  readonly name: string;
+  protected readonly options: ReadFollowOptions;
+  readonly #sources: readonly Source[];
+  readonly #closing: AbortController = new AbortController();
+  #state: EndpointState;
+  #history: History = emptyHistory;
+  #current: Answer | null = null;
+  #addresses: ReadonlySet<Address> = new Set();
+  /** An answer that named only quarantined addresses, while the name keeps saying so. */
+  #held: Answer | null = null;
+  #conditions: Map<Address, Exclude<Condition, 'usable'>> = new Map();
+  #generation = 0;
+  #questions = 0;
+  #timer: Timer | undefined;
+  #started = false;
+  #opening: Promise<void> | undefined;
+  #waking: Promise<void> | undefined;
+  #publicView: PublicAddressError | null = null;
+  #lastResolveError: unknown = null;
+  #tickedAt = 0;
+  #wallOffset = 0;
+  #moves: readonly number[] = [];
+  #toldOfRotation = false;
+
+  constructor(name: string, options?: FollowOptions) {
+    super();
+    this.name = readName(name);
+    this.options = readFollowOptions(options);
+    this.#sources = this.options.resolvers.map((resolver) => ({ resolver, pending: 0, answered: 0 }));
+    this.#state = { kind: 'resolving', since: this.options.clock.now() };
+  }
+
+  get clock(): Clock {
+    return this.options.clock;
+  }
+
+  /** The answer that holds; null until the first one. */
+  get current(): Answer | null {
+    return this.#current;
+  }
+
+  /** How many times the name has moved. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get state(): StateKind {
+    return this.#state.kind;
+  }
+
+  /** Is this one of the addresses that the name has now? */
+  has(address: Address): boolean {
+    return this.#addresses.has(address);
+  }
+
+  /** Begins to follow; the first question is asked at once. Does nothing the second time. */
+  start(): void {
+    if (this.#started || this.#state.kind === 'closed') return;
+    this.#started = true;
+    this.#noteTime();
+    this.#opening = this.#askAll({ forced: false, awaited: true }).then(
+      () => {},
+      () => {},
+    );
+    this.#schedule();
+  }
+
+  /**
+   * Resolves when there is an answer.
+   * @throws what the resolvers threw, if all of them failed; `PUBLIC_ADDRESS`; `ENDPOINT_CLOSED`
+   */
+  async ready(): Promise<Answer> {
+    this.start();
+    if (this.#current === null && this.#state.kind === 'resolving') {
+      this.#opening ??= this.#askAll({ forced: false, awaited: true }).then(
+        () => {},
+        () => {},
+      );
+      await this.#opening;
+      this.#opening = undefined;
+    }
+    if (this.#state.kind === 'closed') throw this.#closedError();
+    if (this.#current !== null) return this.#current;
+    throw this.#publicView ?? this.#lastResolveError;
+  }
+
+  /**
+   * The manual kick: asks every source now and takes what it says, quarantine or not.
+   * @throws what the sources threw, if none of them answered; `PUBLIC_ADDRESS`; `ENDPOINT_CLOSED`
+   */
+  async refresh(): Promise<Answer> {
+    this.start();
+    await this.#askAll({ forced: true, awaited: true });
+    if (this.#publicView !== null) throw this.#publicView;
+    return this.#current ?? (await this.ready());
+  }
+
+  /** Shaped as `dns.lookup`, for `net.connect`, agents and drivers. Other names go to `dns.lookup`. */
+  readonly lookup: LookupFunction = (hostname, options, callback) => answerLookup(this, hostname, options, callback);
+
+  /** Why no new connection may be made now; null if one may. */
+  get refusal(): EipPoolError | null {
+    if (this.#state.kind === 'closed') return this.#closedError();
+    if (this.#publicView !== null) return this.#publicView;
+    const age = this.#current === null ? 0 : this.options.clock.now() - this.#current.at;
+    if (age <= this.options.maxAnswerAgeMillis) return null;
+    return new EipPoolError(
+      'ANSWER_TOO_OLD',
+      `${this.name}: the last good answer is ${Math.round(age)} ms old, more than follow.maxAnswerAgeMillis ` +
+        `(${this.options.maxAnswerAgeMillis}); last error of a resolver: ${messageOf(this.#lastResolveError)}`,
+      { cause: this.#lastResolveError },
+    );
+  }
+
+  /** True after the process was suspended: the answer may be of another time. Cheap, for every lease. */
+  get slept(): boolean {
+    if (!this.#started) return false;
+    const { clock, intervalMillis } = this.options;
+    const limit = SUSPENDED_INTERVALS * intervalMillis;
+    const now = clock.now();
+    return now - this.#tickedAt > limit || Math.abs(clock.wallNow() - now - this.#wallOffset) > limit;
+  }
+
+  /** Asks once after a suspension; resolves with an answer or without one, within `lookupTimeoutMillis`. */
+  async wake(): Promise<void> {
+    this.#waking ??= this.#askAll({ forced: false, awaited: true })
+      .catch(() => {})
+      .finally(() => {
+        this.#noteTime();
+        this.#waking = undefined;
+      })
+      .then(() => {});
+    await this.#waking;
+  }
+
+  /** What is known of the server at a current address, from whoever tried to connect to it. */
+  report(address: Address, condition: Condition, cause?: unknown): void {
+    if (!this.has(address) || this.#state.kind === 'closed') return;
+    if (condition === 'usable') {
+      this.#conditions.delete(address);
+      this.#step({ kind: 'worked' }, address);
+      return;
+    }
+    this.#conditions.set(address, condition);
+    this.#step({ kind: 'failed', cause, everywhere: this.#condition() !== 'usable' }, address);
+    // A name that wants to go back may now be allowed to.
+    if (this.#held !== null) this.#observe(this.#held, false);
+  }
+
+  /** A connection to a current address ended unasked: no proof of anything, but a reason to ask the name. */
+  suspect(address: Address, cause: unknown): void {
+    if (this.has(address)) this.#step({ kind: 'failed', cause, everywhere: false }, address);
+  }
+
+  /** Tells of something that an operator should read once. */
+  warn(warning: EndpointEvents['warning'][0]): void {
+    this.announce('warning', this.name, () => warning);
+  }
+
+  snapshot(): EndpointSnapshot {
+    const now = this.options.clock.now();
+    return {
+      name: this.name,
+      state: this.#state.kind,
+      generation: this.#generation,
+      addresses: this.#current?.addresses ?? [],
+      chain: this.#current?.chain ?? [],
+      ttlSeconds: this.#current?.ttlSeconds ?? null,
+      source: this.#current?.source ?? null,
+      answerAgeMillis: this.#current === null ? null : now - this.#current.at,
+      quarantined: [...this.#history.quarantine.keys()],
+      refusal: this.refusal,
+      lastResolveError: this.#lastResolveError,
+    };
+  }
+
+  /** Stops following. Sockets that the endpoint made are destroyed: nobody would notice if they became stale. */
+  close(): void {
+    if (this.#state.kind === 'closed') return;
+    this.#state = transition(this.#state, { kind: 'closed' }, this.options.clock.now());
+    this.options.clock.clear(this.#timer);
+    this.#closing.abort(this.#closedError());
+    this.onClosed();
+  }
+
+  /** The answer changed: every socket must agree with it before this returns. */
+  protected abstract onChanged(dropped: readonly Address[]): void;
+  /** Whether and where may be dialled has changed. */
+  protected abstract onDialable(): void;
+  /** The name wants to go back to a quarantined address: is the server at the present one alive? */
+  protected abstract onContested(): void;
+  /** Before each question while suspect: a moment to look for signs of life. */
+  protected abstract onSuspectTick(): void;
+  protected abstract onClosed(): void;
+
+  protected closedError(): EipPoolError {
+    return this.#closedError();
+  }
+
+  #closedError(): EipPoolError {
+    return new EipPoolError('ENDPOINT_CLOSED', `the endpoint ${this.name} was closed`);
+  }
+
+  #schedule(): void {
+    const { clock } = this.options;
+    clock.clear(this.#timer);
+    const now = clock.now();
+    this.#timer = clock.set(() => this.#tick(), nextQuestionIn(this.#state, now, this.options, clock.random()));
+  }
+
+  #tick(): void {
+    if (!this.slept) this.#noteTime();
+    if (this.#state.kind === 'suspect' || this.#state.kind === 'down') this.onSuspectTick();
+    this.#schedule();
+    this.#askAll({ forced: false, awaited: false }).catch(() => {});
+  }
+
+  #noteTime(): void {
+    const { clock } = this.options;
+    this.#tickedAt = clock.now();
+    this.#wallOffset = clock.wallNow() - this.#tickedAt;
+  }
+
+  /** Resolves with the first answer; rejects with the last error when every source failed. */
+  async #askAll(how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
+    const everyone = how.awaited || this.#state.kind !== 'steady';
+    const asked = this.#sources.filter(
+      (source) => everyone || (source.resolver.asked !== 'on-suspicion' && (source.pending === 0 || overlaps(source))),
+    );
+    if (asked.length === 0) return;
+    try {
+      await Promise.any(asked.map((source) => this.#ask(source, how)));
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors.at(-1) : error;
+    }
+  }
+
+  async #ask(source: Source, how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
+    const { clock, lookupTimeoutMillis } = this.options;
+    const number = ++this.#questions;
+    source.pending++;
+    try {
+      const answer = await askOnce(source.resolver, this.name, {
+        clock,
+        timeoutMillis: lookupTimeoutMillis,
+        awaited: how.awaited,
+        signal: this.#closing.signal,
+      });
+      if (number < source.answered || this.#state.kind === 'closed') return;
+      source.answered = number;
+      this.#receive(answer, how.forced);
+    } catch (error) {
+      if (this.#state.kind !== 'closed') {
+        this.#lastResolveError = error;
+        this.announce('resolveError', this.name, () => ({ error, source: source.resolver.name }));
+      }
+      throw error;
+    } finally {
+      source.pending--;
+    }
+  }
+
+  #receive(answer: Answer, forced: boolean): void {
+    const { allowed, refused } = screen(answer.addresses, this.options.guard);
+    if (allowed.length === 0) {
+      this.#refuse(new PublicAddressError(this.name, refused, answer.chain));
+      return;
+    }
+    const wasRefused = this.#publicView !== null;
+    this.#publicView = null;
+    this.#observe({ ...answer, addresses: allowed }, forced);
+    if (wasRefused) this.onDialable();
+  }
+
+  #refuse(error: PublicAddressError): void {
+    const first = this.#publicView === null;
+    this.#publicView = error;
+    if (!first) return;
+    if (this.#current !== null) this.warn({ code: 'PUBLIC_ADDRESS', message: error.message, error });
+    this.onDialable();
+  }
+
+  #observe(answer: Answer, forced: boolean): void {
+    const { clock } = this.options;
+    const seen = { addresses: answer.addresses, now: clock.now(), condition: this.#condition(), forced };
+    const [history, verdict] = observe(this.#history, seen, this.options);
+    const from = this.#history.current;
+    this.#history = history;
+    this.#held = verdict.kind === 'held' ? answer : null;
+    if (verdict.kind !== 'held') this.#current = Object.freeze({ ...answer, addresses: history.current });
+    this.announce('answer', this.name, () => ({ answer, verdict: verdict.kind }));
+    if (verdict.kind === 'held') this.onContested();
+    if (verdict.kind === 'adopted') this.#adopt(answer, from, verdict);
+  }
+
+  #adopt(answer: Answer, from: readonly Address[], verdict: Verdict & { readonly kind: 'adopted' }): void {
+    this.#addresses = new Set(this.#history.current);
+    for (const address of verdict.dropped) this.#conditions.delete(address);
+    const moved = verdict.dropped.length > 0;
+    if (moved) this.#generation++;
+    this.#step({ kind: moved ? 'moved' : 'answered' });
+    this.onChanged(verdict.dropped);
+    this.onDialable();
+    if (!moved) return;
+    const generation = this.#generation;
+    const to = this.#history.current;
+    this.announce('move', this.name, () => ({ from, to, generation, source: answer.source, answer }));
+    this.#watchForRotation();
+  }
+
+  #watchForRotation(): void {
+    const now = this.options.clock.now();
+    this.#moves = [...this.#moves, now].filter((at) => now - at <= ROTATING_WITHIN_MILLIS);
+    if (this.#moves.length < ROTATING_MOVES || this.options.mode === 'set' || this.#toldOfRotation) return;
+    this.#toldOfRotation = true;
+    this.warn({
+      code: 'ROTATING',
+      message:
+        `${this.name} changed its address ${this.#moves.length} times within a minute. If it rotates through several ` +
+        `servers by design, set follow.mode: 'set'.`,
+    });
+  }
+
+  /** The best of the present addresses. */
+  #condition(): Condition {
+    const order: readonly Condition[] = ['usable', 'read-only', 'starting', 'refusing', 'dead'];
+    const present = this.#history.current.map((address) => this.#conditions.get(address) ?? 'usable');
+    return order.find((condition) => present.includes(condition)) ?? 'usable';
+  }
+
+  #step(event: StateEvent, address: Address = ''): void {
+    const before = this.#state;
+    const now = this.options.clock.now();
+    const after = transition(before, event, now);
+    this.#state = after;
+    if (before.kind === after.kind) return;
+    if (after.kind === 'suspect' && event.kind === 'failed') {
+      this.announce('suspect', this.name, () => ({ cause: after.cause, address }));
+    }
+    if (after.kind === 'down') {
+      this.announce('down', this.name, () => ({ cause: after.cause, addresses: this.#history.current }));
+    }
+    if (after.kind === 'steady' && (before.kind === 'suspect' || before.kind === 'down')) {
+      this.announce('recovered', this.name, () => ({ address, afterMillis: now - before.failedAt }));
+    }
+    // Only the step out of calm is a reason to ask at once; from then on the schedule is often enough.
+    if (before.kind === 'steady') this.#tick();
+  }
+}
+
+function overlaps(source: Source): boolean {
+  return source.resolver.overlapping === true;
+}

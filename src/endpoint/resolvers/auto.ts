@@ -1,0 +1,65 @@
+import { setTimeout } from 'node:timers/promises';
+import { EipPoolError } from '../../errors.js';
+import type { Resolution, Resolver } from '../answer.js';
+
+/** How long DNS has the word alone at the start; a machine with a dead DNS server still knows its hosts file. */
+const HEAD_START_MILLIS = 200;
+
+/**
+ * DNS, or the system's own look-up: whichever first knows the name is the source for good. An error never changes the
+ * choice, since a source that changes in an outage would look like a move.
+ */
+export class AutoResolver implements Resolver {
+  readonly #dns: Resolver;
+  readonly #system: Resolver;
+  #chosen: Resolver | undefined;
+
+  constructor(dns: Resolver, system: Resolver) {
+    this.#dns = dns;
+    this.#system = system;
+  }
+
+  get name(): string {
+    return this.#chosen?.name ?? 'dns or system';
+  }
+
+  get overlapping(): boolean {
+    return this.#chosen?.overlapping ?? false;
+  }
+
+  async resolve(name: string, signal: AbortSignal): Promise<Resolution> {
+    if (this.#chosen !== undefined) return await this.#chosen.resolve(name, signal);
+    // RFC 6761: `localhost` is the system's, and no DNS server is to be asked for it.
+    if (/(^|\.)localhost\.?$/i.test(name)) return await this.#try(this.#system, name, signal);
+    return await this.#race(name, signal);
+  }
+
+  async #race(name: string, signal: AbortSignal): Promise<Resolution> {
+    const dns = this.#try(this.#dns, name, signal);
+    const known = dns.then(
+      () => true,
+      () => false,
+    );
+    const system = Promise.race([known, headStart()]).then((answered) =>
+      answered ? dns : this.#try(this.#system, name, signal),
+    );
+    try {
+      return await Promise.any([dns, system]);
+    } catch {
+      // Both failed: what the system says is what `dns.lookup`, and so every driver, would have said.
+      return await system;
+    }
+  }
+
+  async #try(resolver: Resolver, name: string, signal: AbortSignal): Promise<Resolution> {
+    const resolution = await resolver.resolve(name, signal);
+    if (resolution.addresses.length === 0)
+      throw new EipPoolError('NO_ADDRESS', `${name}: ${resolver.name} knows no address`);
+    this.#chosen ??= resolver;
+    return resolution;
+  }
+}
+
+async function headStart(): Promise<false> {
+  return await setTimeout(HEAD_START_MILLIS, false, { ref: false });
+}

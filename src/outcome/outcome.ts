@@ -1,0 +1,86 @@
+import { isEipPoolError, type ErrorCode } from '../errors.js';
+import { isSingleStatement } from './statement.js';
+
+/**
+ * What is known of work that failed with an error.
+ * - `not-sent`: nothing of it was written to a server.
+ * - `rejected`: the server refused it as a whole; it had no effect.
+ * - `unknown`: it may have been done, in whole or in part.
+ */
+export type Outcome = 'not-sent' | 'rejected' | 'unknown';
+
+/**
+ * What an error says of the work that failed with it, or `undefined` where the server itself answered the statement
+ * with an ordinary error: then its SQLSTATE says what happened, and no connection was cut off.
+ *
+ * `statement` is needed only where the error did not come from a pool or client of this library, which know it.
+ */
+export function outcomeOf(error: unknown, statement?: string): Outcome | undefined {
+  if (isEipPoolError(error)) return ours[error.code];
+  const { code, message, severity, syscall } = (error ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof severity === 'string' && typeof code === 'string') {
+    return ofServer(code, severity, statement ?? statements.get(error as object));
+  }
+  if (typeof message === 'string' && neverSent.some((start) => message.startsWith(start))) return 'not-sent';
+  // The connect call and the look-up come before anything that could be sent.
+  if (syscall === 'connect' || syscall === 'getaddrinfo' || /^query(A|Aaaa|Cname)/.test(String(syscall))) {
+    return 'not-sent';
+  }
+  return 'unknown';
+}
+
+/** For adapters: the statement that a server's error answered. */
+export function noteStatement(error: object, statement: string): void {
+  statements.set(error, statement);
+}
+
+const statements: WeakMap<object, string> = new WeakMap();
+
+/**
+ * Our own errors. Those that end a connection attempt, or a wait for one, come before anything was sent; those that
+ * cut a connection say nothing of what was on it.
+ */
+const ours: Readonly<Record<ErrorCode, Outcome>> = {
+  INVALID_OPTION: 'not-sent',
+  PUBLIC_ADDRESS: 'not-sent',
+  ANSWER_TOO_OLD: 'not-sent',
+  DEADLINE_EXCEEDED: 'not-sent',
+  CONNECT_TIMEOUT: 'not-sent',
+  LOOKUP_TIMEOUT: 'not-sent',
+  NO_ADDRESS: 'not-sent',
+  POOL_ENDED: 'not-sent',
+  LAB_UNAVAILABLE: 'not-sent',
+  ADDRESS_LEFT: 'unknown',
+  ADDRESS_DEAD: 'unknown',
+  ENDPOINT_CLOSED: 'unknown',
+};
+
+/**
+ * Messages with which pg 8 and pg-pool 3 refuse work before they write any of it. Sources: pg/lib/client.js
+ * (`query`), pg-pool/index.js (`connect`, `newClient`).
+ */
+const neverSent: readonly string[] = [
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Cannot use a pool after calling end on the pool',
+  'timeout exceeded when trying to connect',
+  'Connection terminated due to connection timeout',
+  'Passing a function as the first parameter to pool.query is not supported',
+];
+
+/** The server is leaving, and does not say what became of the statement. PostgreSQL manual, appendix A, class 57. */
+const LEAVING: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05']);
+/** The server does not take sessions, so it took no statement either. */
+const REFUSES_SESSIONS: ReadonlySet<string> = new Set(['57P03', '53300']);
+/** A read-only server: nothing of one statement was done, unless it can commit a part of itself. */
+const READ_ONLY = '25006';
+
+function ofServer(code: string, severity: string, statement: string | undefined): Outcome | undefined {
+  if (REFUSES_SESSIONS.has(code)) return 'not-sent';
+  // Wrong password or user, unknown database: only a log-in ends the session with these.
+  if (severity === 'FATAL' && (code.startsWith('28') || code.startsWith('3D'))) return 'not-sent';
+  if (code === READ_ONLY) return statement !== undefined && isSingleStatement(statement) ? 'rejected' : 'unknown';
+  // Classes 08 (connection exception) and FATAL or PANIC end the session in the middle of whatever it did.
+  if (LEAVING.has(code) || code.startsWith('08') || severity === 'FATAL' || severity === 'PANIC') return 'unknown';
+  return undefined;
+}

@@ -1,0 +1,54 @@
+import type pg from 'pg';
+import type { Connection } from '../sockets/connection.js';
+import { closeClient, expire, isIdle, takeOut } from './internals.js';
+
+/** What the pool does when one of its connections leaves it because its address was left. */
+export interface PoolSide {
+  readonly pool: pg.Pool;
+  readonly drainMillis: number;
+  /** The connection no longer counts; a caller still holds it. */
+  drained(client: pg.PoolClient): unknown;
+  /** There may be room for waiting callers. */
+  madeRoom(): void;
+}
+
+/** A pool's client, as the sockets see it. */
+export class PooledConnection implements Connection {
+  readonly #side: PoolSide;
+  readonly #client: pg.PoolClient;
+
+  constructor(side: PoolSide, client: pg.PoolClient) {
+    this.#side = side;
+    this.#client = client;
+  }
+
+  get drainMillis(): number {
+    return this.#side.drainMillis;
+  }
+
+  isLeased(): boolean {
+    return !isIdle(this.#side.pool, this.#client);
+  }
+
+  retire(): void {
+    const { pool } = this.#side;
+    // A pool that ends waits for what is leased, and leases nothing more.
+    if (pool.ending) return;
+    if (this.isLeased()) {
+      expire(pool, this.#client);
+      this.#side.drained(this.#client);
+    }
+    takeOut(pool, this.#client);
+    this.#side.madeRoom();
+  }
+
+  goodbye(): void {
+    closeClient(this.#side.pool, this.#client);
+  }
+
+  ping(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.query('', (error: Error | null | undefined) => (error == null ? resolve() : reject(error)));
+    });
+  }
+}

@@ -1,0 +1,126 @@
+import { Socket } from 'node:net';
+import type { Address } from '../endpoint/address.js';
+import type { EndpointSnapshot } from '../endpoint/endpoint-events.js';
+import { NameEndpoint } from '../endpoint/endpoint.js';
+import type { FollowOptions } from '../endpoint/options.js';
+import type { EipPoolError } from '../errors.js';
+import { invalidOption } from '../options.js';
+import type { Prober } from './connection.js';
+import { Judge } from './judge.js';
+import { SocketSet } from './socket-set.js';
+import { type SocketPlan, TrackedSocket } from './tracked-socket.js';
+
+/** {@link EndpointSnapshot}, and what hangs on the endpoint. */
+export interface Snapshot extends EndpointSnapshot {
+  readonly sockets: { readonly open: number; readonly connecting: number; readonly leaving: number };
+}
+
+/**
+ * A name that is followed, and every socket that was made through it. Sockets whose address the name leaves are closed,
+ * drained or cut; new ones dial where the name points at that moment.
+ */
+export class Endpoint extends NameEndpoint {
+  readonly #set: SocketSet;
+  readonly #judge: Judge;
+  readonly #probers: Set<Prober> = new Set();
+
+  constructor(name: string, options?: FollowOptions) {
+    super(name, options);
+    this.#set = new SocketSet(this, this.options);
+    this.#judge = new Judge(this.options.clock);
+  }
+
+  /**
+   * A tracked socket that is dialling this port. It behaves as that of `net.connect`; it has no lease that could drain,
+   * so it is closed with an `ADDRESS_LEFT` error as soon as the name leaves its address.
+   *
+   * The socket's `'error'` is: what the attempt at the last address failed with; what the resolvers failed with, if
+   * there is no answer; `PUBLIC_ADDRESS`, `ANSWER_TOO_OLD`, `CONNECT_TIMEOUT`, `ENDPOINT_CLOSED`.
+   * @throws `INVALID_OPTION` for a port that is not one
+   */
+  connect(port: number): TrackedSocket {
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw invalidOption('port', 'a port from 1 to 65535', port);
+    const socket = this.socket({ persist: () => false });
+    return socket.connect(port);
+  }
+
+  /** For adapters: a tracked socket that dials when its driver calls `connect(port, host)`. */
+  socket(plan: SocketPlan): TrackedSocket {
+    return new TrackedSocket(this.#set, plan);
+  }
+
+  /** For adapters: a socket to one address, outside the gate, for {@link Prober.login}. */
+  probe(address: Address): Socket {
+    return new ProbeSocket(address);
+  }
+
+  /** For adapters: how to log in. Returns the way to take it back. */
+  register(prober: Prober): () => void {
+    this.#probers.add(prober);
+    return () => this.#probers.delete(prober);
+  }
+
+  override snapshot(): Snapshot {
+    return { ...super.snapshot(), sockets: this.#set.counts() };
+  }
+
+  protected override onChanged(dropped: readonly Address[]): void {
+    this.#judge.reset();
+    this.#set.reconcile(dropped);
+  }
+
+  protected override onDialable(): void {
+    this.#set.onDialable();
+  }
+
+  protected override onContested(): void {
+    const address = this.current?.addresses[0];
+    if (address === undefined) return;
+    const [idle] = this.#set.usersOf(address).idle;
+    const [prober] = this.#probers;
+    const judged = { address, idle, prober, pingBoundMillis: this.#set.pingBound(address) };
+    void this.#judge.examine(judged).then((condition) => {
+      if (condition === null || !this.has(address)) return;
+      if (condition === 'dead') this.#set.bury(address);
+      this.report(address, condition, new Error(`the server at ${address} was asked and is ${condition}`));
+    });
+  }
+
+  protected override onSuspectTick(): void {
+    const alive = this.#set.findLife();
+    if (alive !== null) this.report(alive, 'usable');
+  }
+
+  protected override onClosed(): void {
+    this.#set.closeAll(this.closedError());
+  }
+
+  protected override closedError(): EipPoolError {
+    return super.closedError();
+  }
+}
+
+class ProbeSocket extends Socket {
+  readonly #address: Address;
+
+  constructor(address: Address) {
+    super();
+    this.#address = address;
+    this.on('error', () => {});
+  }
+
+  override connect(...args: unknown[]): this {
+    return super.connect({ host: this.#address, port: Number(args[0]), autoSelectFamily: false });
+  }
+}
+
+/**
+ * Follows a name: asks where it points now, and from then on.
+ * @throws `INVALID_OPTION` that names the option
+ */
+export function follow(name: string, options?: FollowOptions): Endpoint {
+  const endpoint = new Endpoint(name, options);
+  endpoint.start();
+  return endpoint;
+}

@@ -1,0 +1,196 @@
+import type { Clock } from '../clock.js';
+import type { Address } from '../endpoint/address.js';
+import type { Answer } from '../endpoint/answer.js';
+import type { Condition } from '../endpoint/adopt.js';
+import { EipPoolError } from '../errors.js';
+import { Gate } from './gate.js';
+import { partOf, type Parting } from './parting.js';
+import type { SocketHost, Target, TrackedSocket } from './tracked-socket.js';
+
+/** What the set needs of its endpoint. */
+export interface Following {
+  readonly name: string;
+  readonly current: Answer | null;
+  readonly refusal: EipPoolError | null;
+  has(address: Address): boolean;
+  ready(): Promise<Answer>;
+  report(address: Address, condition: Condition, cause?: unknown): void;
+  suspect(address: Address, cause: unknown): void;
+}
+
+export interface SetOptions {
+  readonly clock: Clock;
+  readonly connectTimeoutMillis: number;
+  readonly connectConcurrency: number;
+}
+
+/** Closing a thousand sockets at once must not block the event loop for longer than this. */
+const SLICE_MILLIS = 10;
+
+/** Every socket of one endpoint, made to agree with its answer whenever that changes. */
+export class SocketSet implements SocketHost {
+  readonly #endpoint: Following;
+  readonly #options: SetOptions;
+  readonly #sockets: Set<TrackedSocket> = new Set();
+  readonly #gates: Map<Address, Gate> = new Map();
+  /** How long the last connect to each address took. */
+  readonly #connectMillis: Map<Address, number> = new Map();
+  /** Bytes read by each open socket when it was last looked at. */
+  #bytesRead: WeakMap<TrackedSocket, number> = new WeakMap();
+
+  constructor(endpoint: Following, options: SetOptions) {
+    this.#endpoint = endpoint;
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#endpoint.name;
+  }
+
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
+  get connectTimeoutMillis(): number {
+    return this.#options.connectTimeoutMillis;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  has(address: Address): boolean {
+    return this.#endpoint.has(address);
+  }
+
+  hasOther(tried: ReadonlySet<Address>): boolean {
+    return this.#endpoint.current?.addresses.some((address) => !tried.has(address)) ?? false;
+  }
+
+  /** The first address of the answer that this socket has not tried, best of them first. */
+  target(tried: ReadonlySet<Address>): Target {
+    const cause = this.#endpoint.refusal;
+    if (cause !== null) return { kind: 'refused', cause };
+    const failures = (address: Address): number => this.#gates.get(address)?.failures ?? 0;
+    const [address] = (this.#endpoint.current?.addresses ?? [])
+      .toSorted((a, b) => Math.sign(failures(a)) - Math.sign(failures(b)))
+      .toSorted((a, b) => Number(tried.has(a)) - Number(tried.has(b)));
+    if (address === undefined) return { kind: 'unresolved' };
+    return { kind: 'address', address, gate: this.#gate(address) };
+  }
+
+  async resolve(): Promise<void> {
+    await this.#endpoint.ready();
+    this.onDialable();
+  }
+
+  report(address: Address, condition: Condition, cause?: unknown): void {
+    this.#endpoint.report(address, condition, cause);
+  }
+
+  suspect(address: Address, cause: unknown): void {
+    this.#endpoint.suspect(address, cause);
+  }
+
+  connected(address: Address, millis: number): void {
+    this.#connectMillis.set(address, millis);
+  }
+
+  add(socket: TrackedSocket): void {
+    this.#sockets.add(socket);
+  }
+
+  remove(socket: TrackedSocket): void {
+    this.#sockets.delete(socket);
+  }
+
+  /** Idle connections of an adapter on this address, and how many are leased. */
+  usersOf(address: Address): { readonly idle: readonly TrackedSocket[]; readonly leased: number } {
+    const carried = [...this.#sockets].filter(
+      ({ state, connection }) => state.kind === 'open' && state.address === address && connection !== null,
+    );
+    const idle = carried.filter(({ connection }) => connection?.isLeased() === false);
+    return { idle, leased: carried.length - idle.length };
+  }
+
+  /** How long a ping to this address may take: 250 ms, or five times what a connect takes if that is more. */
+  pingBound(address: Address): number {
+    return Math.max(250, 5 * (this.#connectMillis.get(address) ?? 0));
+  }
+
+  /** The answer changed. When this returns, no pool can hand out a connection to a dropped address. */
+  reconcile(dropped: readonly Address[]): void {
+    for (const address of dropped) this.#gates.delete(address);
+    for (const socket of [...this.#sockets]) socket.reconsider();
+    for (const address of dropped) this.#part(address, 'unknown');
+    for (const address of dropped) this.#connectMillis.delete(address);
+  }
+
+  /** The address is dead: what is leased on it is cut now. */
+  bury(address: Address): void {
+    this.#part(address, 'dead');
+  }
+
+  onDialable(): void {
+    for (const socket of [...this.#sockets]) if (socket.state.kind === 'waiting') socket.reconsider();
+  }
+
+  /** An address on which a byte was read since the last look, if there is one. */
+  findLife(): Address | null {
+    let alive: Address | null = null;
+    for (const socket of this.#sockets) {
+      if (socket.state.kind !== 'open') continue;
+      const before = this.#bytesRead.get(socket);
+      this.#bytesRead.set(socket, socket.bytesRead);
+      if (before !== undefined && socket.bytesRead > before && this.has(socket.state.address)) {
+        alive = socket.state.address;
+      }
+    }
+    return alive;
+  }
+
+  closeAll(error: Error): void {
+    for (const socket of [...this.#sockets]) socket.cut(error);
+  }
+
+  counts(): { readonly open: number; readonly connecting: number; readonly leaving: number } {
+    const kinds = [...this.#sockets].map((socket) => socket.state.kind);
+    const open = kinds.filter((kind) => kind === 'open').length;
+    const leaving = kinds.filter((kind) => kind === 'leaving').length;
+    return { open, connecting: kinds.length - open - leaving, leaving };
+  }
+
+  #gate(address: Address): Gate {
+    let gate = this.#gates.get(address);
+    if (gate === undefined) {
+      gate = new Gate(this.clock, this.#options.connectConcurrency);
+      this.#gates.set(address, gate);
+    }
+    return gate;
+  }
+
+  #part(address: Address, known: 'unknown' | 'dead'): void {
+    const there = [...this.#sockets].filter(({ state }) => state.kind === 'open' && state.address === address);
+    if (there.length === 0) return;
+    const parting: Parting = {
+      name: this.name,
+      address,
+      to: this.#endpoint.current?.addresses ?? [],
+      known,
+      clock: this.clock,
+      pingBoundMillis: this.pingBound(address),
+      closeIdle: (sockets, error) => this.#closeInSlices(sockets, error),
+    };
+    partOf(there, parting);
+  }
+
+  #closeInSlices(sockets: readonly TrackedSocket[], error: EipPoolError): void {
+    const until = this.clock.now() + SLICE_MILLIS;
+    let done = 0;
+    while (done < sockets.length && this.clock.now() < until) {
+      sockets[done]?.farewell(error);
+      done++;
+    }
+    if (done < sockets.length) setImmediate(() => this.#closeInSlices(sockets.slice(done), error));
+  }
+}

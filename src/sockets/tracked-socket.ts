@@ -1,0 +1,408 @@
+import { Socket } from 'node:net';
+import type { Clock, Timer } from '../clock.js';
+import { type Address, canonicalAddress, withPort } from '../endpoint/address.js';
+import type { Condition } from '../endpoint/adopt.js';
+import { EipPoolError } from '../errors.js';
+import type { Connection } from './connection.js';
+import type { Gate, Ticket } from './gate.js';
+import { HeldWrites } from './held-writes.js';
+import { isConnecting, type SocketState } from './socket-state.js';
+
+/** Where a socket should dial now. */
+export type Target =
+  | { readonly kind: 'address'; readonly address: Address; readonly gate: Gate }
+  /** No answer yet; the socket is told when there is one. */
+  | { readonly kind: 'unresolved' }
+  | { readonly kind: 'refused'; readonly cause: EipPoolError };
+
+/** What a socket needs of the set it belongs to. */
+export interface SocketHost {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly connectTimeoutMillis: number;
+  has(address: Address): boolean;
+  /** Is there an address in the answer that is not in `tried`? */
+  hasOther(tried: ReadonlySet<Address>): boolean;
+  target(tried: ReadonlySet<Address>): Target;
+  /** Asks for an answer; rejects when there is none to be had now. */
+  resolve(): Promise<unknown>;
+  report(address: Address, condition: Condition, cause?: unknown): void;
+  suspect(address: Address, cause: unknown): void;
+  connected(address: Address, millis: number): void;
+  add(socket: TrackedSocket): void;
+  remove(socket: TrackedSocket): void;
+}
+
+export interface SocketPlan {
+  /** After a failed attempt: should the socket try again until it is destroyed? */
+  readonly persist: () => boolean;
+}
+
+/** Design, sockets rule 5; it finds a single dead flow in about 15 s. */
+const KEEPALIVE_MILLIS = 5_000;
+/** libuv takes a shorter delay for the kernel's default of two hours. */
+const SHORTEST_KEEPALIVE_MILLIS = 1_000;
+
+/** How long a driver's last message may take to leave; a host that is gone never acknowledges it. */
+const GOODBYE_MILLIS = 100;
+
+/** What a socket says only of its attempts; nobody outside hears it before the last one. */
+const ATTEMPT_EVENTS: ReadonlySet<string | symbol> = new Set([
+  'error',
+  'close',
+  'connect',
+  'ready',
+  'end',
+  'finish',
+  'prefinish',
+  'drain',
+]);
+
+/**
+ * A socket to wherever the endpoint points at the moment it connects. One socket makes as many attempts as it needs:
+ * they go through the address's gate, and none is visible outside before one has reached an address that the endpoint
+ * still has. Until then, what is written is held. From then on it is a plain `net.Socket` that knows its address.
+ */
+export class TrackedSocket extends Socket {
+  readonly #host: SocketHost;
+  readonly #plan: SocketPlan;
+  readonly #held: HeldWrites = new HeldWrites();
+  readonly #tried: Set<Address> = new Set();
+  readonly #failures: Map<Address, unknown> = new Map();
+  #state: SocketState = { kind: 'new' };
+  #port = 0;
+  #timer: Timer | undefined;
+  /** Why the attempt under way failed. */
+  #attemptError: Error | undefined;
+  /** Set once nobody wants the socket any more; the error that it ends with. */
+  #final: { readonly error: Error | undefined } | null = null;
+  /** The application, or we, closed it: its end is no news of the server. */
+  #askedToClose = false;
+  #connection: Connection | null = null;
+  #handshake = false;
+  #lastError: unknown = null;
+
+  constructor(host: SocketHost, plan: SocketPlan) {
+    super();
+    this.#host = host;
+    this.#plan = plan;
+    // Nothing that a failover does may end the process of someone who listens only to 'close'.
+    super.on('error', () => {});
+  }
+
+  get state(): SocketState {
+    return this.#state;
+  }
+
+  /** The address that it is connected to, or was; null before. Unlike `remoteAddress`, it outlives the connection. */
+  get dialledAddress(): Address | null {
+    return 'address' in this.#state ? this.#state.address : null;
+  }
+
+  /** The addresses that it failed to reach, each with its last failure. */
+  get failures(): ReadonlyMap<Address, unknown> {
+    return this.#failures;
+  }
+
+  /** The last failure of an attempt, or the endpoint's reason not to make one. */
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  get connection(): Connection | null {
+    return this.#connection;
+  }
+
+  /** TLS and a log-in follow, and are part of the attempt; {@link settle} tells how they ended. */
+  expectHandshake(): void {
+    this.#handshake = true;
+  }
+
+  /** The adapter's word on what lives on this socket. */
+  carry(connection: Connection): void {
+    this.#connection = connection;
+  }
+
+  /** Dials the endpoint at this port; a host that is given is the driver's name for it, and ignored. */
+  override connect(...args: unknown[]): this {
+    const [first] = args;
+    const port = typeof first === 'object' && first !== null ? (first as { port?: unknown }).port : first;
+    const listener = args.at(-1);
+    if (typeof listener === 'function') this.once('connect', listener as () => void);
+    this.#port = Number(port);
+    this.#intercept();
+    this.#host.add(this);
+    this.#next();
+    return this;
+  }
+
+  override setKeepAlive(enable: boolean = true, delayMillis: number = KEEPALIVE_MILLIS): this {
+    return super.setKeepAlive(enable, delayMillis < SHORTEST_KEEPALIVE_MILLIS ? KEEPALIVE_MILLIS : delayMillis);
+  }
+
+  override end(...args: unknown[]): this {
+    if (isConnecting(this.#state) && this.#state.kind !== 'new') return this.#held.end(this, args);
+    // The stream ends itself after the peer's FIN; any earlier end is the application's.
+    if (!this.readableEnded) this.#askedToClose = true;
+    return Reflect.apply(super.end, this, args) as this;
+  }
+
+  override destroySoon(): void {
+    if (isConnecting(this.#state)) this.destroy();
+    else super.destroySoon();
+  }
+
+  override destroy(error?: Error): this {
+    if (this.#state.kind === 'new') this.#state = { kind: 'closed' };
+    if (!isConnecting(this.#state)) {
+      if (error === undefined && !this.readableEnded) this.#askedToClose = true;
+      if (error !== undefined) this.#lastError = error;
+      return super.destroy(error);
+    }
+    // net's own destroy at the end of a failed attempt is not the end of the socket.
+    if (this.#state.kind === 'dialling' && isAttemptFailure(error)) return super.destroy(error);
+    this.#finish(error);
+    return this;
+  }
+
+  /** The answer, or what may be dialled, has changed: wait elsewhere, dial elsewhere, or leave. */
+  reconsider(): void {
+    const state = this.#state;
+    switch (state.kind) {
+      case 'waiting':
+        state.ticket?.end('aborted');
+        this.#next();
+        return;
+      case 'dialling':
+        if (!this.#host.has(state.address)) this.#abortAttempt();
+        return;
+      case 'handshake':
+        if (!this.#host.has(state.address)) this.cut(this.#leftError(state.address));
+        return;
+      case 'new':
+      case 'open':
+      case 'leaving':
+      case 'closed':
+    }
+  }
+
+  /** The handshake is over: how the server took it. Does nothing on a socket without one. */
+  settle(reply: 'usable' | 'unusable' | 'answered', condition: Condition = 'refusing', cause?: unknown): void {
+    if (this.#state.kind !== 'handshake') return;
+    const { address, ticket } = this.#state;
+    this.#clearTimer();
+    this.#state = reply === 'usable' ? { kind: 'open', address } : { kind: 'leaving', address };
+    ticket.end(reply === 'usable' ? 'success' : reply === 'unusable' ? 'failure' : 'aborted');
+    this.#host.report(address, reply === 'unusable' ? condition : 'usable', cause);
+  }
+
+  /** Its address was left, or is dead: the end of this socket is ours from now on. */
+  leave(): void {
+    if (this.#state.kind === 'open') this.#state = { kind: 'leaving', address: this.#state.address };
+  }
+
+  /** Ends it now, work or not; the work fails with this error. */
+  cut(error: Error): void {
+    this.leave();
+    this.#askedToClose = true;
+    this.destroy(error);
+  }
+
+  /** Ends it while nobody uses it: with its driver's goodbye, but without waiting for a reply. */
+  farewell(error: EipPoolError): void {
+    if (this.#connection === null) return this.cut(error);
+    this.#askedToClose = true;
+    this.#connection.goodbye();
+    const timer = this.#host.clock.set(() => this.destroy(), GOODBYE_MILLIS);
+    super.once('close', () => this.#host.clock.clear(timer));
+  }
+
+  /** The application said goodbye through its driver: the end of this socket is no news of the server. */
+  expectEnd(): void {
+    this.#askedToClose = true;
+  }
+
+  #leftError(address: Address): EipPoolError {
+    return new EipPoolError(
+      'ADDRESS_LEFT',
+      `${this.#host.name} left ${withPort(address, this.#port)} while a connection to it was being made`,
+    );
+  }
+
+  #next(): void {
+    const target = this.#host.target(this.#tried);
+    this.#setConnecting(true);
+    switch (target.kind) {
+      case 'unresolved':
+        this.#state = { kind: 'waiting', address: null, ticket: null };
+        this.#host.resolve().catch((error: Error) => this.#unresolved(error));
+        return;
+      case 'refused':
+        this.#state = { kind: 'waiting', address: null, ticket: null };
+        this.#unresolved(target.cause);
+        return;
+      case 'address': {
+        this.#state = { kind: 'waiting', address: target.address, ticket: null };
+        const ticket = target.gate.enter((own) => this.#dial(target.address, own));
+        // `enter` may have begun the attempt already.
+        if (this.#state.kind === 'waiting') this.#state = { ...this.#state, ticket };
+      }
+    }
+  }
+
+  /** No address to be had. The set wakes the socket when that changes. */
+  #unresolved(cause: Error): void {
+    if (this.#state.kind !== 'waiting') return;
+    this.#lastError = cause;
+    if (!this.#plan.persist()) this.#finish(cause);
+  }
+
+  #dial(address: Address, ticket: Ticket): void {
+    const { clock, connectTimeoutMillis } = this.#host;
+    this.#state = { kind: 'dialling', address, ticket, startedAt: clock.now() };
+    this.#attemptError = undefined;
+    this.#timer = clock.set(() => this.#timeOut(address), connectTimeoutMillis);
+    super.connect({ host: address, port: this.#port, autoSelectFamily: false });
+    // net.connect puts its own `write` back.
+    this.#intercept();
+  }
+
+  #timeOut(address: Address): void {
+    const millis = this.#host.connectTimeoutMillis;
+    this.#attemptError = new EipPoolError(
+      'CONNECT_TIMEOUT',
+      `${this.#host.name}: no connection to ${withPort(address, this.#port)} within ${millis} ms (connectTimeoutMillis)`,
+    );
+    super.destroy();
+  }
+
+  #abortAttempt(): void {
+    this.#clearTimer();
+    super.destroy();
+  }
+
+  /** While it connects, the socket's own events are about attempts, and writes are held. */
+  #intercept(): void {
+    this.write = (...args: unknown[]): boolean => this.#held.write(args);
+    this.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+      if (!ATTEMPT_EVENTS.has(event)) return super.emit(event, ...args);
+      if (event === 'error') this.#attemptError ??= args[0] as Error;
+      else if (event === 'connect') this.#onConnect();
+      else if (event === 'close') this.#onAttemptClosed();
+      return true;
+    };
+  }
+
+  #release(): void {
+    this.write = Socket.prototype.write;
+    this.emit = Socket.prototype.emit;
+  }
+
+  #onConnect(): void {
+    if (this.#state.kind !== 'dialling') return;
+    const { ticket, startedAt } = this.#state;
+    const address = canonicalAddress(this.remoteAddress) ?? this.#state.address;
+    // Design, endpoint rule 1: the answer of this moment, not the one that chose the address.
+    if (!this.#host.has(address)) return this.#abortAttempt();
+    this.#clearTimer();
+    this.#release();
+    this.setNoDelay(true);
+    this.setKeepAlive(true);
+    super.once('close', () => this.#onClosed());
+    super.on('error', (error: Error) => (this.#lastError = error));
+    this.#state = { kind: 'handshake', address, ticket };
+    this.#host.connected(address, this.#host.clock.now() - startedAt);
+    if (this.#handshake) {
+      // A slow log-in is not cut, but it does not keep the others at the gate either.
+      this.#timer = this.#host.clock.set(() => ticket.end('aborted'), this.#host.connectTimeoutMillis);
+    } else {
+      this.settle('usable');
+    }
+    this.#held.flush(this);
+    super.emit('connect');
+  }
+
+  #onAttemptClosed(): void {
+    this.#clearTimer();
+    if (this.#final !== null) return this.#tellEnd(this.#final.error);
+    if (this.#state.kind !== 'dialling') return;
+    const { address, ticket } = this.#state;
+    const cause = this.#attemptError ?? this.#leftError(address);
+    this.#state = { kind: 'waiting', address: null, ticket: null };
+    if (!this.#host.has(address)) {
+      ticket.end('aborted');
+      this.#next();
+      return;
+    }
+    this.#lastError = cause;
+    this.#tried.add(address);
+    this.#failures.set(address, cause);
+    ticket.end('failure');
+    this.#host.report(address, 'refusing', cause);
+    // The report may have moved the endpoint and this socket with it, or ended it.
+    if ((this.#state as SocketState).kind !== 'waiting' || this.#state.address !== null) return;
+    const others = this.#host.hasOther(this.#tried);
+    if (!others && !this.#plan.persist()) return this.#finish(cause);
+    if (!others) this.#tried.clear();
+    this.#next();
+  }
+
+  /** The end of a socket that never connected. */
+  #finish(error: Error | undefined): void {
+    const state = this.#state;
+    if (state.kind === 'closed') return;
+    this.#clearTimer();
+    this.#final = { error };
+    this.#state = { kind: 'closed' };
+    if (state.kind === 'waiting' || state.kind === 'dialling') state.ticket?.end('aborted');
+    this.#host.remove(this);
+    // A handle that is open, or closing, tells when it is closed; without one there is only us to tell.
+    if (state.kind === 'dialling' && !this.closed) super.destroy();
+    else process.nextTick(() => this.#tellEnd(error));
+  }
+
+  #tellEnd(error: Error | undefined): void {
+    this.#release();
+    this.#setConnecting(false);
+    this.#held.fail(error);
+    if (!this.destroyed) {
+      super.destroy(error);
+      return;
+    }
+    if (error !== undefined) super.emit('error', error);
+    super.emit('close', error !== undefined);
+  }
+
+  #onClosed(): void {
+    const state = this.#state;
+    this.#clearTimer();
+    this.#state = { kind: 'closed' };
+    this.#host.remove(this);
+    if (state.kind === 'handshake') {
+      const told = this.#askedToClose || !this.#host.has(state.address);
+      state.ticket.end(told ? 'aborted' : 'failure');
+      if (!told) this.#host.report(state.address, 'refusing', this.#lastError ?? closedBy(this.#host.name));
+    } else if (state.kind === 'open' && !this.#askedToClose) {
+      this.#host.suspect(state.address, this.#lastError ?? closedBy(this.#host.name));
+    }
+  }
+
+  /** Drivers and TLS ask `connecting`; between two attempts net would say false. */
+  #setConnecting(value: boolean): void {
+    (this as { connecting: boolean }).connecting = value;
+  }
+
+  #clearTimer(): void {
+    this.#host.clock.clear(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+function closedBy(name: string): Error {
+  return new Error(`the server behind ${name} closed the connection`);
+}
+
+/** Errors of the connect call itself carry its name; nobody else's do. */
+function isAttemptFailure(error: Error | undefined): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.syscall === 'connect';
+}
