@@ -24,7 +24,7 @@ export function copyOf<T extends pg.ClientConfig>(config: T): T {
 }
 
 /** What pg calls for each connection; it carries its endpoint along wherever the options are copied to. */
-export function streamFactory(endpoint: Endpoint, persist: () => boolean): FollowingStream {
+export function streamFactory(endpoint: Endpoint, persist: (cause: unknown) => boolean): FollowingStream {
   const make = (): TrackedSocket => endpoint.socket({ persist });
   return Object.assign(make, { endpoint });
 }

@@ -53,6 +53,11 @@ export function isIdle(pool: pg.Pool, client: pg.PoolClient): boolean {
   return priv(pool)._idle.some((item) => item.client === client);
 }
 
+/** False for one that the pool has already closed, or is closing. */
+export function isMember(pool: pg.Pool, client: pg.PoolClient): boolean {
+  return priv(pool)._clients.includes(client);
+}
+
 /** Out of the pool without closing it: the pool has its place free at once, and no longer listens to it. */
 export function takeOut(pool: pg.Pool, client: pg.PoolClient): void {
   const own = priv(pool);

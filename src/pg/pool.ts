@@ -48,9 +48,11 @@ export class Pool extends pg.Pool {
   readonly #making: Set<Making> = new Set();
   /** Leased on an address that was left: not counted, but `end()` waits for them. */
   readonly #draining: Set<pg.PoolClient> = new Set();
+  /** Every connection that is not closed, whoever has it. */
+  readonly #alive: Map<pg.PoolClient, TrackedSocket> = new Map();
   readonly #release: () => void;
   #everConnected = false;
-  /** Attempts fail and none has succeeded since: callers that wait have a deadline. */
+  /** Attempts fail, and none has succeeded since. */
   #strained = false;
   #pulsing = false;
 
@@ -76,7 +78,7 @@ export class Pool extends pg.Pool {
     this.#release = () => {};
     if (route === null) return;
     const { endpoint, owned } = route;
-    this.options.stream = streamFactory(endpoint, () => this.#persists()) as unknown as NonNullable<
+    this.options.stream = streamFactory(endpoint, (cause) => this.#persistsAfter(cause)) as unknown as NonNullable<
       pg.PoolConfig['stream']
     >;
     const deadlineMillis = this.options.connectionTimeoutMillis || failover.deadlineMillis;
@@ -84,6 +86,7 @@ export class Pool extends pg.Pool {
     const unregister = endpoint.register(new PgProber(endpoint, this.options));
     this.#release = () => {
       this.#waits?.endAll();
+      for (const socket of this.#alive.values()) socket.expectEnd();
       unregister();
       if (owned) endpoint.close();
     };
@@ -104,11 +107,11 @@ export class Pool extends pg.Pool {
   override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
     const endpoint = this.#endpoint;
     // This is every query's path: two readings of the clock, and the driver.
-    if (endpoint === null || !(this.#strained || endpoint.slept)) {
+    if (endpoint === null || !(this.#serverless || endpoint.slept)) {
       return callback === undefined ? super.connect() : super.connect(callback);
     }
     const connect = (own: ConnectCallback): void =>
-      endpoint.slept ? this.#connectAfterSleep(endpoint, own) : this.#connectUnderStrain(own);
+      endpoint.slept ? this.#connectAfterSleep(endpoint, own) : this.#connectBounded(own);
     return callback === undefined ? this.#promised(connect) : connect(callback);
   }
 
@@ -159,9 +162,12 @@ export class Pool extends pg.Pool {
     making.socket = socket;
     this.#making.add(making);
     client.on('error', () => {});
+    this.#alive.set(client, socket);
     client.once('end', () => {
+      this.#alive.delete(client);
       this.#making.delete(making);
       this.#draining.delete(client);
+      if (this.#serverless) this.#boundWaiters();
     });
     socket.carry(new PooledConnection(this.#side, client));
   }
@@ -175,7 +181,7 @@ export class Pool extends pg.Pool {
     }
     this.#everConnected = true;
     this.#waits?.end(item);
-    if (this.#strained) this.#relax();
+    this.#relax();
     item.callback(undefined, client, release);
   }
 
@@ -195,10 +201,26 @@ export class Pool extends pg.Pool {
   /** There is no usable server for this caller yet; he stays the first in the queue. */
   #again(item: PendingItem): void {
     if (!this.#persists()) return this.#answer(item, endedError());
-    this.#strained = true;
     queueFirst(this, item);
-    this.#boundWaiters();
+    this.#strain();
     this.#pulseSoon();
+  }
+
+  #persistsAfter(cause: unknown): boolean {
+    if (!this.#persists()) return false;
+    this.#trouble.note(new Map(), cause);
+    this.#strain();
+    return true;
+  }
+
+  #strain(): void {
+    this.#strained = true;
+    this.#boundWaiters();
+  }
+
+  /** No connection on which the next statement could run: whoever waits now waits for a server, not for his turn. */
+  get #serverless(): boolean {
+    return this.#alive.size - this.#draining.size === this.#making.size;
   }
 
   #persists(): boolean {
@@ -222,6 +244,7 @@ export class Pool extends pg.Pool {
     if (making?.socket != null) this.#trouble.note(making.socket.failures, making.socket.lastError);
     const opening = making === undefined || !this.options.connectionTimeoutMillis ? WAITED : TERMINATED;
     this.#answer(item, this.#deadlineError(opening, waitedMillis));
+    this.#strain();
     making?.socket?.destroy();
   }
 
@@ -236,16 +259,16 @@ export class Pool extends pg.Pool {
     item.callback(error, undefined, () => {});
   }
 
-  /** Under strain, the driver's own time-out says what the pool has met. */
+  /** While there is no server, the driver's own time-out says what the pool has met. */
   #explained(callback: ConnectCallback): ConnectCallback {
     return (error, client, done) => {
-      const timedOut = error?.message === WAITED && this.#strained;
+      const timedOut = error?.message === WAITED && this.#serverless;
       const millis = this.options.connectionTimeoutMillis ?? 0;
       callback(timedOut ? this.#deadlineError(WAITED, millis) : error, client, done);
     };
   }
 
-  #connectUnderStrain(callback: ConnectCallback): void {
+  #connectBounded(callback: ConnectCallback): void {
     super.connect(this.#explained(callback));
     this.#boundWaiters();
   }

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Connection } from '../sockets/connection.js';
-import { closeClient, expire, isIdle, takeOut } from './internals.js';
+import { closeClient, expire, isIdle, isMember, takeOut } from './internals.js';
 
 /** What the pool does when one of its connections leaves it because its address was left. */
 export interface PoolSide {
@@ -16,6 +16,8 @@ export interface PoolSide {
 export class PooledConnection implements Connection {
   readonly #side: PoolSide;
   readonly #client: pg.PoolClient;
+  /** The pool said goodbye to it before its address was left. */
+  #closing = false;
 
   constructor(side: PoolSide, client: pg.PoolClient) {
     this.#side = side;
@@ -27,13 +29,15 @@ export class PooledConnection implements Connection {
   }
 
   isLeased(): boolean {
-    return !isIdle(this.#side.pool, this.#client);
+    const { pool } = this.#side;
+    return isMember(pool, this.#client) && !isIdle(pool, this.#client);
   }
 
   retire(): void {
     const { pool } = this.#side;
+    this.#closing = !isMember(pool, this.#client);
     // A pool that ends waits for what is leased, and leases nothing more.
-    if (pool.ending) return;
+    if (this.#closing || pool.ending) return;
     if (this.isLeased()) {
       expire(pool, this.#client);
       this.#side.drained(this.#client);
@@ -43,7 +47,7 @@ export class PooledConnection implements Connection {
   }
 
   goodbye(): void {
-    closeClient(this.#side.pool, this.#client);
+    if (!this.#closing) closeClient(this.#side.pool, this.#client);
   }
 
   ping(): Promise<void> {

@@ -150,7 +150,7 @@ export class SocketSet implements SocketHost {
   }
 
   closeAll(error: Error): void {
-    for (const socket of [...this.#sockets]) socket.cut(error);
+    for (const socket of [...this.#sockets]) if (!socket.ending) socket.cut(error);
   }
 
   counts(): { readonly open: number; readonly connecting: number; readonly leaving: number } {

@@ -34,8 +34,8 @@ export interface SocketHost {
 }
 
 export interface SocketPlan {
-  /** After a failed attempt: should the socket try again until it is destroyed? */
-  readonly persist: () => boolean;
+  /** Asked after each failure, when no address is left untried: should the socket try again until it is destroyed? */
+  readonly persist: (cause: unknown) => boolean;
 }
 
 /** Design, sockets rule 5; it finds a single dead flow in about 15 s. */
@@ -211,15 +211,20 @@ export class TrackedSocket extends Socket {
   /** Ends it while nobody uses it: with its driver's goodbye, but without waiting for a reply. */
   farewell(error: EipPoolError): void {
     if (this.#connection === null) return this.cut(error);
-    this.#askedToClose = true;
     this.#connection.goodbye();
+    this.expectEnd();
+  }
+
+  /** Its driver has said goodbye. A host that is gone never answers it, so the end is ours if it does not come soon. */
+  expectEnd(): void {
+    this.#askedToClose = true;
     const timer = this.#host.clock.set(() => this.destroy(), GOODBYE_MILLIS);
     super.once('close', () => this.#host.clock.clear(timer));
   }
 
-  /** The application said goodbye through its driver: the end of this socket is no news of the server. */
-  expectEnd(): void {
-    this.#askedToClose = true;
+  /** Is it ending by our own or the application's wish? */
+  get ending(): boolean {
+    return this.#askedToClose;
   }
 
   #leftError(address: Address): EipPoolError {
@@ -254,7 +259,7 @@ export class TrackedSocket extends Socket {
   #unresolved(cause: Error): void {
     if (this.#state.kind !== 'waiting') return;
     this.#lastError = cause;
-    if (!this.#plan.persist()) this.#finish(cause);
+    if (!this.#plan.persist(cause)) this.#finish(cause);
   }
 
   #dial(address: Address, ticket: Ticket): void {
@@ -342,7 +347,7 @@ export class TrackedSocket extends Socket {
     // The report may have moved the endpoint and this socket with it, or ended it.
     if ((this.#state as SocketState).kind !== 'waiting' || this.#state.address !== null) return;
     const others = this.#host.hasOther(this.#tried);
-    if (!others && !this.#plan.persist()) return this.#finish(cause);
+    if (!others && !this.#plan.persist(cause)) return this.#finish(cause);
     if (!others) this.#tried.clear();
     this.#next();
   }
