@@ -240,10 +240,14 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   }
 
   #tick(): void {
-    if (!this.slept) this.#noteTime();
+    const late = this.slept;
+    if (!late) this.#noteTime();
     if (this.#state.kind === 'suspect' || this.#state.kind === 'down') this.onSuspectTick();
     this.#schedule();
-    this.#askAll({ forced: false, awaited: false }).catch(() => {});
+    this.#askAll({ forced: false, awaited: false }).then(
+      () => late && this.#noteTime(),
+      () => {},
+    );
   }
 
   #noteTime(): void {

@@ -37,6 +37,7 @@ export function streamFactory(endpoint: Endpoint, persist: (cause: unknown) => b
 export class Client extends pg.Client {
   /** Null where the host is an address or the path of a Unix socket: then this is exactly `pg.Client`. */
   readonly endpoint: Endpoint | null;
+  #socket: TrackedSocket | null = null;
 
   /** @throws `INVALID_OPTION` that names the option */
   constructor(config?: string | ClientConfig) {
@@ -50,7 +51,17 @@ export class Client extends pg.Client {
     this.on('error', () => {});
     followHandshake(this, socket);
     socket.carry(new HeldConnection(this, failover.drainMillis));
+    this.#socket = socket;
     if (route.owned) this.once('end', () => route.endpoint.close());
+  }
+
+  /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */
+  override end(): Promise<void>;
+  override end(callback: (error: Error) => void): void;
+  override end(callback?: (error: Error) => void): Promise<void> | void {
+    // Work in pipeline mode is finished first, and what is cut off in any other mode ends at once.
+    if (activeStatement(this) === undefined && this.#socket?.state.kind !== 'new') this.#socket?.expectEnd();
+    return callback === undefined ? super.end() : super.end(callback);
   }
 }
 

@@ -224,7 +224,7 @@ export class Pool extends pg.Pool {
   }
 
   #persists(): boolean {
-    return (this.#everConnected || this.#failover.waitAtStart) && !this.ending;
+    return (this.#everConnected || this.#failover.waitAtStart) && !this.ending && this.#endpoint?.state !== 'closed';
   }
 
   #relax(): void {

