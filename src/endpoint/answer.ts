@@ -28,8 +28,15 @@ export interface Resolver {
    * @defaultValue false
    */
   readonly overlapping?: boolean | undefined;
-  /** Rejects, or resolves to no addresses, when it does not know. `signal` aborts at `lookupTimeoutMillis`. */
+  /**
+   * Does it keep `lookupTimeoutMillis` by itself? Then its time begins when it asks, not while it waits for its turn.
+   * @defaultValue false
+   */
+  readonly keepsTime?: boolean | undefined;
+  /** Rejects, or resolves to no addresses, when it does not know. `signal` aborts at `lookupTimeoutMillis`, and when the endpoint closes. */
   resolve(name: string, signal: AbortSignal): Promise<Resolution>;
+  /** The CNAME chain alone, for the message of a refused answer that came without it. Never rejects. */
+  chain?(name: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
 /** What the endpoint holds true: the addresses that sockets may have. */

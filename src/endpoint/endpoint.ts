@@ -283,7 +283,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
       });
       if (number < source.answered || this.#state.kind === 'closed') return;
       source.answered = number;
-      this.#receive(answer, how.forced);
+      await this.#receive(answer, how.forced, source.resolver);
     } catch (error) {
       if (this.#state.kind !== 'closed') {
         this.#lastResolveError = error;
@@ -295,10 +295,12 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     }
   }
 
-  #receive(answer: Answer, forced: boolean): void {
+  async #receive(answer: Answer, forced: boolean, resolver: Resolver): Promise<void> {
     const { allowed, refused } = screen(answer.addresses, this.options.guard);
     if (allowed.length === 0) {
-      this.#refuse(new PublicAddressError(this.name, refused, answer.chain));
+      const known = answer.chain.length > 0 || this.#publicView !== null;
+      const chain = known ? answer.chain : ((await resolver.chain?.(this.name, this.#closing.signal)) ?? []);
+      this.#refuse(new PublicAddressError(this.name, refused, chain));
       return;
     }
     const wasRefused = this.#publicView !== null;
@@ -308,9 +310,8 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   }
 
   #refuse(error: PublicAddressError): void {
-    const first = this.#publicView === null;
+    if (this.#publicView !== null) return;
     this.#publicView = error;
-    if (!first) return;
     if (this.#current !== null) this.warn({ code: 'PUBLIC_ADDRESS', message: error.message, error });
     this.onDialable();
   }

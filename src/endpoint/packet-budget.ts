@@ -9,36 +9,47 @@ export class PacketBudget {
   readonly #clock: Clock;
   readonly #sent: number[] = [];
   readonly #waiting: (() => void)[] = [];
+  readonly #unsent: Map<string, Promise<unknown>> = new Map();
   #timer: Timer | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Takes one packet now, or says that there is none. */
-  tryTake(): boolean {
-    if (this.#waiting.length > 0 || this.#delay() > 0) return false;
+  /** Takes one packet now if so many would be left for others, or says that it did not. */
+  tryTake(reserve: number): boolean {
+    if (this.#waiting.length > 0 || this.#left() <= reserve) return false;
     this.#note();
     return true;
   }
 
-  /** Resolves when a packet may be sent; rejects with the signal's reason. */
-  async take(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.tryTake()) return;
-    await new Promise<void>((resolve, reject) => {
-      const go = (): void => {
-        signal.removeEventListener('abort', abort);
-        resolve();
-      };
-      const abort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(go), 1);
-        reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', abort, { once: true });
-      this.#waiting.push(go);
+  /** Resolves when a packet may be sent. */
+  async take(): Promise<void> {
+    if (this.tryTake(0)) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
       this.#arm();
     });
+  }
+
+  /**
+   * Asks when a packet may be sent. Whoever asks the same while the question still waits shares its answer: it was not
+   * sent before he asked. So many endpoints on one name cost no more than one.
+   */
+  ask<T>(key: string, send: () => Promise<T>): Promise<T> {
+    const unsent = this.#unsent.get(key) as Promise<T> | undefined;
+    if (unsent !== undefined) return unsent;
+    const asked = this.take().then(() => {
+      this.#unsent.delete(key);
+      return send();
+    });
+    this.#unsent.set(key, asked);
+    return asked;
+  }
+
+  #left(): number {
+    const since = this.#clock.now() - WINDOW_MILLIS;
+    return PACKETS_PER_SECOND - this.#sent.filter((at) => at > since).length;
   }
 
   #delay(): number {
@@ -53,7 +64,7 @@ export class PacketBudget {
 
   #arm(): void {
     if (this.#timer !== undefined || this.#waiting.length === 0) return;
-    // Awaited: whoever waits here is bounded by the deadline of his question.
+    // Awaited: a caller may be waiting for the answer.
     this.#timer = this.#clock.setAwaited(() => {
       this.#timer = undefined;
       while (this.#waiting.length > 0 && this.#delay() === 0) {

@@ -25,7 +25,12 @@ export async function askOnce(
     deadline.abort(
       new EipPoolError('LOOKUP_TIMEOUT', `${name}: ${resolver.name} gave no answer within ${timeoutMillis} ms`),
     );
-  const timer = options.awaited ? clock.setAwaited(late, timeoutMillis) : clock.set(late, timeoutMillis);
+  const timer =
+    resolver.keepsTime === true
+      ? undefined
+      : options.awaited
+        ? clock.setAwaited(late, timeoutMillis)
+        : clock.set(late, timeoutMillis);
   try {
     const resolution = await new Promise<Awaited<ReturnType<Resolver['resolve']>>>((resolve, reject) => {
       both.addEventListener('abort', () => reject(both.reason as Error), { once: true });

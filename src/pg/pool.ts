@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { EipPoolError, messageOf } from '../errors.js';
+import { EipPoolError, isEipPoolError, messageOf } from '../errors.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { Client, copyOf, hostOf, streamFactory } from './client.js';
@@ -48,6 +48,8 @@ export class Pool extends pg.Pool {
   readonly #making: Set<Making> = new Set();
   /** Leased on an address that was left: not counted, but `end()` waits for them. */
   readonly #draining: Set<pg.PoolClient> = new Set();
+  /** Connections on which the next statement can run, leased or idle. */
+  readonly #usable: Set<pg.PoolClient> = new Set();
   /** Every connection that is not closed, whoever has it. */
   readonly #alive: Map<pg.PoolClient, TrackedSocket> = new Map();
   readonly #release: () => void;
@@ -71,7 +73,7 @@ export class Pool extends pg.Pool {
     this.#side = {
       pool: this,
       drainMillis: failover.drainMillis,
-      drained: (leased) => this.#draining.add(leased),
+      drained: (leased) => this.#drain(leased),
       madeRoom: () => this.#pulseSoon(),
     };
     this.#waits = null;
@@ -107,7 +109,7 @@ export class Pool extends pg.Pool {
   override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
     const endpoint = this.#endpoint;
     // This is every query's path: two readings of the clock, and the driver.
-    if (endpoint === null || !(this.#serverless || endpoint.slept)) {
+    if (endpoint === null || !(this.#usable.size === 0 || endpoint.slept)) {
       return callback === undefined ? super.connect() : super.connect(callback);
     }
     const connect = (own: ConnectCallback): void =>
@@ -137,6 +139,7 @@ export class Pool extends pg.Pool {
       this.#endpoint.warn({ code: 'UNHANDLED_POOL_ERROR', message, error });
       return false;
     }
+    if (event === 'release' && this.#draining.size > 0) this.#draining.delete(args[1] as pg.PoolClient);
     return super.emit(event as 'error', ...(args as [Error, pg.PoolClient]));
   }
 
@@ -166,8 +169,7 @@ export class Pool extends pg.Pool {
     client.once('end', () => {
       this.#alive.delete(client);
       this.#making.delete(making);
-      this.#draining.delete(client);
-      if (this.#serverless) this.#boundWaiters();
+      this.#lose(client);
     });
     socket.carry(new PooledConnection(this.#side, client));
   }
@@ -180,6 +182,7 @@ export class Pool extends pg.Pool {
       return;
     }
     this.#everConnected = true;
+    this.#usable.add(client);
     this.#waits?.end(item);
     this.#relax();
     item.callback(undefined, client, release);
@@ -194,13 +197,16 @@ export class Pool extends pg.Pool {
     const failures = new Map(socket?.failures);
     if (socket?.dialledAddress != null) failures.set(socket.dialledAddress, error);
     this.#trouble.note(failures, error);
-    if (refusalOf(error).kind === 'not-ready' && this.#persists()) this.#again(item);
+    // An address that was left in the middle is no failure of anything, so even a first connection is dialled again.
+    const left = isEipPoolError(error) && error.code === 'ADDRESS_LEFT';
+    const again = left ? this.#open : refusalOf(error).kind === 'not-ready' && this.#persists();
+    if (again) this.#again(item);
     else this.#answer(item, error ?? new Error('the connection failed'));
   }
 
   /** There is no usable server for this caller yet; he stays the first in the queue. */
   #again(item: PendingItem): void {
-    if (!this.#persists()) return this.#answer(item, endedError());
+    if (!this.#open) return this.#answer(item, endedError());
     queueFirst(this, item);
     this.#strain();
     this.#pulseSoon();
@@ -218,13 +224,23 @@ export class Pool extends pg.Pool {
     this.#boundWaiters();
   }
 
-  /** No connection on which the next statement could run: whoever waits now waits for a server, not for his turn. */
-  get #serverless(): boolean {
-    return this.#alive.size - this.#draining.size === this.#making.size;
+  #drain(client: pg.PoolClient): void {
+    this.#draining.add(client);
+    this.#lose(client);
   }
 
+  /** The next statement cannot run on it. Without any other, whoever waits now waits for a server, not for his turn. */
+  #lose(client: pg.PoolClient): void {
+    if (this.#usable.delete(client) && this.#usable.size === 0) this.#boundWaiters();
+  }
+
+  /** A pool that has never had a connection fails as pg's does; one that has, waits. */
   #persists(): boolean {
-    return (this.#everConnected || this.#failover.waitAtStart) && !this.ending && this.#endpoint?.state !== 'closed';
+    return (this.#everConnected || this.#failover.waitAtStart) && this.#open;
+  }
+
+  get #open(): boolean {
+    return !this.ending && this.#endpoint?.state !== 'closed';
   }
 
   #relax(): void {
@@ -262,7 +278,7 @@ export class Pool extends pg.Pool {
   /** While there is no server, the driver's own time-out says what the pool has met. */
   #explained(callback: ConnectCallback): ConnectCallback {
     return (error, client, done) => {
-      const timedOut = error?.message === WAITED && this.#serverless;
+      const timedOut = error?.message === WAITED && this.#usable.size === 0;
       const millis = this.options.connectionTimeoutMillis ?? 0;
       callback(timedOut ? this.#deadlineError(WAITED, millis) : error, client, done);
     };

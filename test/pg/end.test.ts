@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
 import { Pool } from '../../src/pg/index.js';
-import { configOf, fill, makePool, portOf, resetLab, settled, startServers } from './support.js';
+import { configOf, fill, makePool, next, portOf, resetLab, settled, startServers } from './support.js';
 
 const run = promisify(execFile);
 let lab: Lab;
@@ -45,7 +44,7 @@ describe('end()', () => {
     lab.dns.setMode({ kind: 'drop' });
     const pool = makePool(lab, { failover: { waitAtStart: true } });
     const waiting = [settled(pool.connect()), settled(pool.query('select 1'))];
-    await once(pool.endpoint!, 'resolveError');
+    await next(pool.endpoint!, 'resolveError');
     await pool.end();
     for (const { error } of await Promise.all(waiting))
       expect(error?.code).toMatch(/POOL_ENDED|LOOKUP_TIMEOUT|ETIMEOUT/);
@@ -54,7 +53,7 @@ describe('end()', () => {
   it('settles everybody while no server takes a connection', async () => {
     const pool = makePool(lab, { max: 2 });
     await fill(pool);
-    const down = once(pool.endpoint!, 'down');
+    const down = next(pool.endpoint!, 'down');
     lab.hosts[0]!.kill();
     const waiting = Array.from({ length: 5 }, () => settled(pool.connect()));
     await down;
@@ -65,7 +64,7 @@ describe('end()', () => {
   it('waits for leases that are draining on an address that was left', async () => {
     const pool = makePool(lab);
     const client = await pool.connect();
-    const moved = once(pool.endpoint!, 'move');
+    const moved = next(pool.endpoint!, 'move');
     await lab.move(lab.hosts[1]!);
     await moved;
     const ended = pool.end();

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import type pg from 'pg';
+import type { MoveEvent } from '../../src/index.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
 import { Pool, type PoolConfig } from '../../src/pg/index.js';
 
@@ -46,8 +46,8 @@ export async function fill(pool: Pool, count: number = pool.options.max): Promis
   for (const client of clients) client.release();
 }
 
-export async function moved(pool: Pool): Promise<void> {
-  await once(pool.endpoint!, 'move');
+export async function moved(pool: Pool): Promise<MoveEvent> {
+  return await next<MoveEvent>(pool.endpoint!, 'move');
 }
 
 /** What a promise came to, without waiting for more than it. */
@@ -57,4 +57,9 @@ export async function settled<T>(promise: Promise<T>): Promise<{ value?: T; erro
   } catch (error) {
     return { error: error as Error };
   }
+}
+
+/** The next event; unlike `events.once`, it leaves 'error' alone. */
+export async function next<T>(emitter: NodeJS.EventEmitter, event: string): Promise<T> {
+  return await new Promise((resolve) => emitter.once(event, resolve));
 }

@@ -1,11 +1,10 @@
-import { once } from 'node:events';
 import stock from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { follow } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import following, * as ours from '../../src/pg/index.js';
 import { Client, Pool, type PoolConfig } from '../../src/pg/index.js';
-import { configOf, makePool, portOf, serverOf, settled, startServers } from './support.js';
+import { configOf, makePool, next, portOf, serverOf, settled, startServers } from './support.js';
 
 let lab: Lab;
 const open: { end(): Promise<void> }[] = [];
@@ -132,7 +131,7 @@ describe('a pool', () => {
     expect([pool.totalCount, pool.idleCount, pool.waitingCount]).toEqual([1, 0, 0]);
     client.release();
     expect([pool.totalCount, pool.idleCount]).toEqual([1, 1]);
-    const removed = once(pool, 'remove');
+    const removed = next(pool, 'remove');
     (await pool.connect()).release(true);
     await removed;
     expect(seen).toEqual(['connect', 'acquire', 'release', 'acquire', 'release', 'remove']);
@@ -185,7 +184,7 @@ describe('a pool', () => {
     const pool = track(new Pool({ ...configOf(lab), Client: Mine } as PoolConfig));
     const client = await pool.connect();
     expect(client).toBeInstanceOf(Mine);
-    const moved = once(pool.endpoint!, 'move');
+    const moved = next(pool.endpoint!, 'move');
     await lab.move(lab.hosts[0]!);
     await moved;
     client.release();
@@ -238,7 +237,7 @@ describe('a pool', () => {
     const host = lab.hosts[0]!;
     await host.refuse();
     const pool = track(makePool(lab, { failover: { waitAtStart: true } }));
-    const down = once(pool.endpoint!, 'down');
+    const down = next(pool.endpoint!, 'down');
     const query = serverOf(pool);
     await down;
     await host.restore();

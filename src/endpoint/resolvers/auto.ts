@@ -27,11 +27,19 @@ export class AutoResolver implements Resolver {
     return this.#chosen?.overlapping ?? false;
   }
 
+  get keepsTime(): boolean {
+    return this.#chosen?.keepsTime ?? false;
+  }
+
   async resolve(name: string, signal: AbortSignal): Promise<Resolution> {
     if (this.#chosen !== undefined) return await this.#chosen.resolve(name, signal);
     // RFC 6761: `localhost` is the system's, and no DNS server is to be asked for it.
     if (/(^|\.)localhost\.?$/i.test(name)) return await this.#try(this.#system, name, signal);
     return await this.#race(name, signal);
+  }
+
+  async chain(name: string, signal: AbortSignal): Promise<readonly string[]> {
+    return (await this.#chosen?.chain?.(name, signal)) ?? [];
   }
 
   async #race(name: string, signal: AbortSignal): Promise<Resolution> {

@@ -1,5 +1,3 @@
-import type { PacketBudget } from '../packet-budget.js';
-
 /** c-ares and every resolver stop somewhere; real chains have one to three names. */
 const MAX_HOPS = 8;
 
@@ -9,7 +7,7 @@ const MAX_HOPS = 8;
  */
 export async function cnameChain(
   name: string,
-  budget: PacketBudget,
+  maySend: () => Promise<boolean>,
   signal: AbortSignal,
   resolveCname: (alias: string) => Promise<readonly string[]>,
 ): Promise<readonly string[] | null> {
@@ -17,8 +15,7 @@ export async function cnameChain(
   let alias = name;
   try {
     while (chain.length < MAX_HOPS) {
-      // Addresses go before names where packets are short.
-      if (!budget.tryTake()) return null;
+      if (!(await maySend())) return null;
       const [next] = await resolveCname(alias);
       if (next === undefined || next === name || chain.includes(next)) return chain;
       chain.push(next);

@@ -5,6 +5,9 @@ import type { PacketBudget } from '../packet-budget.js';
 import { cnameChain } from './cname-chain.js';
 
 export type Family = 0 | 4 | 6;
+
+/** Packets of a second that are left for addresses when a chain is asked again. */
+const RESERVED = 4;
 type RecordFamily = 4 | 6;
 
 export interface DnsOptions {
@@ -34,6 +37,7 @@ type Outcome =
 export class DnsResolver implements Resolver {
   readonly name: string = 'dns';
   readonly overlapping: boolean = true;
+  readonly keepsTime: boolean = true;
   readonly #options: DnsOptions;
   /** The last records of each family: what stays true while that family cannot be asked. */
   readonly #last: Map<RecordFamily, Records> = new Map();
@@ -48,13 +52,14 @@ export class DnsResolver implements Resolver {
 
   async resolve(name: string, signal: AbortSignal): Promise<Resolution> {
     const first = this.#last.size === 0;
-    const chain = first ? this.#findChain(name, signal) : undefined;
-    const answers = await this.#askFamilies(name, signal);
+    const asking = this.#askFamilies(name, signal);
+    const chain = first ? this.#findChain(name, this.#brief(signal), 0) : undefined;
+    const answers = await asking;
     const addresses = answers.flatMap((records) => records.addresses);
     const ttls = answers.flatMap((records) => records.ttlSeconds ?? []);
     const key = addresses.toSorted().join();
     if (first) await chain;
-    else if (key !== this.#chainOf) this.#refreshChain(name);
+    else if (key !== this.#chainOf) void this.#findChain(name, this.#brief(signal), RESERVED);
     this.#chainOf = key;
     return {
       addresses,
@@ -129,57 +134,86 @@ export class DnsResolver implements Resolver {
     timeoutMillis: number,
     signal: AbortSignal,
   ): Promise<Records> {
-    await this.#options.budget.take(signal);
-    try {
-      const records = await question(server, timeoutMillis, signal, (resolver) =>
-        family === 4 ? resolver.resolve4(name, { ttl: true }) : resolver.resolve6(name, { ttl: true }),
-      );
-      const ttls = records.map((record) => record.ttl);
-      return {
-        addresses: records.map((record) => record.address),
-        ttlSeconds: ttls.length === 0 ? undefined : Math.min(...ttls),
-        server,
-      };
-    } catch (error) {
-      if (codeOf(error) === 'ENODATA') return { addresses: [], ttlSeconds: undefined, server };
-      throw error;
-    }
+    const key = [server, name, family, timeoutMillis].join(' ');
+    const asked = this.#options.budget.ask(key, () => askRecords(name, family, server, timeoutMillis));
+    return await untilAborted(asked, signal);
   }
 
-  async #findChain(name: string, signal: AbortSignal): Promise<void> {
-    const { budget, timeoutMillis, servers } = this.#options;
+  /** For the reader of a message, so it waits for its turn; empty when it cannot be found out. */
+  async chain(name: string, signal: AbortSignal): Promise<readonly string[]> {
+    await this.#findChain(name, signal, null);
+    return this.#chain;
+  }
+
+  /** A chain never holds up an address: where packets are short it is left for another time. */
+  async #findChain(name: string, signal: AbortSignal, reserve: number | null): Promise<void> {
+    const { timeoutMillis, servers, budget } = this.#options;
     const server = this.#preferred ?? servers[0] ?? dns.getServers()[0];
     if (server === undefined) return;
-    // A chain is for messages and for the EC2 API: it never holds up an address.
-    const bounded = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMillis / 4))]);
-    const chain = await cnameChain(name, budget, bounded, (alias) =>
-      question(server, timeoutMillis, bounded, (resolver) => resolver.resolveCname(alias)),
+    const maySend = async (): Promise<boolean> => {
+      if (reserve !== null) return budget.tryTake(reserve);
+      await untilAborted(budget.take(), signal);
+      return true;
+    };
+    const chain = await cnameChain(name, maySend, signal, (alias) =>
+      untilAborted(
+        question(server, timeoutMillis, (resolver) => resolver.resolveCname(alias)),
+        signal,
+      ),
     );
     if (chain !== null) this.#chain = chain;
   }
 
-  #refreshChain(name: string): void {
-    void this.#findChain(name, AbortSignal.timeout(this.#options.timeoutMillis));
+  #brief(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(this.#options.timeoutMillis / 4))]);
   }
 }
 
-/** One question to one server, with a resolver of its own, cancelled when the signal aborts. */
-export async function question<T>(
+async function askRecords(name: string, family: RecordFamily, server: string, timeoutMillis: number): Promise<Records> {
+  try {
+    const records = await question(server, timeoutMillis, (resolver) =>
+      family === 4 ? resolver.resolve4(name, { ttl: true }) : resolver.resolve6(name, { ttl: true }),
+    );
+    const ttls = records.map((record) => record.ttl);
+    return {
+      addresses: records.map((record) => record.address),
+      ttlSeconds: ttls.length === 0 ? undefined : Math.min(...ttls),
+      server,
+    };
+  } catch (error) {
+    if (codeOf(error) === 'ENODATA') return { addresses: [], ttlSeconds: undefined, server };
+    throw error;
+  }
+}
+
+/** One question to one server, with a resolver of its own, for no longer than this. */
+async function question<T>(
   server: string,
   timeoutMillis: number,
-  signal: AbortSignal,
   ask: (resolver: dns.promises.Resolver) => Promise<T>,
 ): Promise<T> {
-  signal.throwIfAborted();
   const resolver = new dns.promises.Resolver({ timeout: timeoutMillis, tries: 1 });
-  const cancel = (): void => resolver.cancel();
-  signal.addEventListener('abort', cancel, { once: true });
+  resolver.setServers([server]);
+  // c-ares takes its time-out for a hint, and grants each TCP try another one.
+  const timer = setTimeout(() => resolver.cancel(), timeoutMillis);
   try {
-    resolver.setServers([server]);
     return await ask(resolver);
+  } catch (error) {
+    if (codeOf(error) !== 'ECANCELLED' && codeOf(error) !== 'ETIMEOUT') throw error;
+    throw new EipPoolError('LOOKUP_TIMEOUT', `DNS server ${server} gave no answer within ${timeoutMillis} ms`);
   } finally {
-    signal.removeEventListener('abort', cancel);
+    clearTimeout(timer);
   }
+}
+
+/** Others may wait for the same work, so it goes on when this one gives up. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function hasAddresses(outcome: Outcome): boolean {

@@ -1,6 +1,6 @@
 import dns from 'node:dns';
 import type { Resolution, Resolver } from '../answer.js';
-import type { Family } from './dns.js';
+import { type Family, untilAborted } from './dns.js';
 
 /**
  * `dns.lookup`, for names that only the hosts file or a search domain knows. It has no TTL, and each look-up holds one
@@ -19,13 +19,7 @@ export class SystemResolver implements Resolver {
     this.#pending ??= this.#look(name).finally(() => {
       this.#pending = undefined;
     });
-    const pending = this.#pending;
-    return await new Promise<Resolution>((resolve, reject) => {
-      const abort = (): void => reject(signal.reason as Error);
-      if (signal.aborted) abort();
-      signal.addEventListener('abort', abort, { once: true });
-      pending.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-    });
+    return await untilAborted(this.#pending, signal);
   }
 
   async #look(name: string): Promise<Resolution> {
