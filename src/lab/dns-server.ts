@@ -1,57 +1,99 @@
-import dgram from 'node:dgram';
-import { once } from 'node:events';
-import net from 'node:net';
-import packet, { type DecodedPacket, type Question } from 'dns-packet';
-import type { DnsMode } from './dns-modes.js';
-import { listen } from './loopback.js';
-import { type Records, replyTo, type View } from './dns-replies.js';
+import { isIPv4, isIPv6 } from 'node:net';
+import type { DecodedPacket } from 'dns-packet';
+import { type Cidr, Ranges } from '../endpoint/address.js';
+import { systemClock, type Timer } from '../clock.js';
+import { EipPoolError } from '../errors.js';
+import {
+  type DnsAddresses,
+  type DnsMode,
+  type DnsRecord,
+  type DnsView,
+  readAddresses,
+  readMode,
+  type Zone,
+} from './dns-mode.js';
+import { DnsPort, type Received } from './dns-port.js';
+import { noQuery, type Reply, replyTo } from './dns-reply.js';
+import type { Wire } from './wire.js';
 
-/** One question that arrived. */
+/** One query, in the order in which the replies left. */
 export interface DnsQuery {
-  /** `performance.now()` */
+  /** `performance.now()` when it arrived. */
   readonly at: number;
-  readonly name: string;
   readonly type: string;
-  readonly view: View;
+  readonly name: string;
+  readonly view: DnsView;
   readonly transport: 'udp' | 'tcp';
+  readonly client: string;
+  /** The addresses that the reply named; none for an error or no reply. */
+  readonly addresses: readonly string[];
 }
 
 export interface DnsServerOptions {
-  readonly name: string;
-  readonly publicName: string;
-  readonly publicAddress: string;
+  readonly wire: Wire;
+  /** The name whose addresses {@link DnsServer.setAnswer} sets. */
+  readonly target: string;
   readonly ttlSeconds: number;
-  readonly address: string;
-  /** 0 for any. */
-  readonly port: number;
-  /** Clients that see the public view on whatever port they ask. */
-  readonly publicClients: readonly string[];
+  readonly privateZone: Zone;
+  readonly publicZone: Zone;
+  readonly listen: Readonly<Record<DnsView, { readonly address: string; readonly port: number }>>;
+  /** Clients that see the public view on whichever port they ask. */
+  readonly publicClients: readonly Cidr[];
 }
 
-/** An authoritative server for the lab's names, over UDP and TCP: the private view on one port, the public on another. */
+interface Waiter {
+  readonly type: string | undefined;
+  readonly resolve: (query: DnsQuery) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** An authoritative DNS server with a private and a public view, and the faults that resolvers meet. UDP and TCP. */
 export class DnsServer {
-  readonly #options: DnsServerOptions;
-  readonly #listeners: Listener[] = [];
+  readonly #wire: Wire;
+  readonly #target: string;
+  readonly #ttlSeconds: number;
+  readonly #zones: Record<DnsView, Map<string, readonly DnsRecord[]>>;
+  readonly #ports: Record<DnsView, DnsPort>;
+  readonly #publicClients: Ranges;
   readonly #queries: DnsQuery[] = [];
-  readonly #emitter: EventTarget = new EventTarget();
+  readonly #late: Set<Timer> = new Set();
+  #waiters: Waiter[] = [];
   #mode: DnsMode = { kind: 'normal' };
-  #records: Records = { a: [], aaaa: [] };
-  #turn = 0;
+  #turns: { A: number; AAAA: number } = { A: 0, AAAA: 0 };
+  #flickerEnd: Timer | undefined;
+  #closed: boolean = false;
 
-  constructor(options: DnsServerOptions) {
-    this.#options = options;
+  private constructor(options: DnsServerOptions) {
+    this.#wire = options.wire;
+    this.#target = options.target.toLowerCase();
+    this.#ttlSeconds = options.ttlSeconds;
+    this.#zones = { private: new Map(options.privateZone), public: new Map(options.publicZone) };
+    this.#publicClients = new Ranges(options.publicClients);
+    const open = (view: DnsView): DnsPort => {
+      const { address, port } = options.listen[view];
+      return new DnsPort(address, port, (received) => this.#receive(received, view));
+    };
+    this.#ports = { private: open('private'), public: open('public') };
   }
 
-  /** `address:port` of the private view, as `follow.servers` takes it. */
+  /** Internal: the lab starts it. */
+  static async start(options: DnsServerOptions): Promise<DnsServer> {
+    const server = new DnsServer(options);
+    await server.resume();
+    return server;
+  }
+
+  /** `address:port` of the private view, as `follow`'s `servers` takes it. */
   get servers(): readonly string[] {
-    return this.#serversOf('private');
+    return [`${this.#ports.private.address}:${this.#ports.private.port}`];
   }
 
+  /** `address:port` of the public view. */
   get publicServers(): readonly string[] {
-    return this.#serversOf('public');
+    return [`${this.#ports.public.address}:${this.#ports.public.port}`];
   }
 
-  /** Every question so far, oldest first. */
+  /** Every query so far, oldest first, each recorded once its reply was sent, or dropped. */
   get queries(): readonly DnsQuery[] {
     return this.#queries;
   }
@@ -60,137 +102,128 @@ export class DnsServer {
     return this.#mode;
   }
 
+  /** From the next reply on. Replies that a `delay` still holds go out as they are. */
   setMode(mode: DnsMode): void {
-    this.#mode = mode;
-    this.#turn = 0;
+    this.#mode = readMode(mode);
+    this.#turns = { A: 0, AAAA: 0 };
+    systemClock.clear(this.#flickerEnd);
+    this.#flickerEnd = undefined;
   }
 
-  /** What the name answers in the private view, from the next question on. */
-  setAnswer(records: { readonly a?: readonly string[]; readonly aaaa?: readonly string[] }): void {
-    this.#records = { a: records.a ?? [], aaaa: records.aaaa ?? [] };
+  /**
+   * Alternates between two addresses, the old one first, as a resolver farm does after a move.
+   * @param durationMillis afterwards the mode is `normal` again. Without it the flicker goes on until {@link setMode}.
+   */
+  flicker(oldAddress: string, newAddress: string, durationMillis?: number): void {
+    this.setMode({ kind: 'flicker', addresses: [[oldAddress], [newAddress]] });
+    if (durationMillis === undefined) return;
+    this.#flickerEnd = systemClock.set(() => this.setMode({ kind: 'normal' }), durationMillis);
   }
 
-  /** Resolves when the next question has been dealt with. */
-  async nextQuery(): Promise<DnsQuery> {
-    await once(this.#emitter, 'query');
-    return this.#queries.at(-1) as DnsQuery;
+  /** What the private view answers for the name, from the next reply on. An empty family has no records. */
+  setAnswer({ a = [], aaaa = [] }: DnsAddresses): void {
+    const addresses = [...readAddresses(a, 'answer.a', 4), ...readAddresses(aaaa, 'answer.aaaa', 6)];
+    const records = addresses.map((data): DnsRecord => {
+      return { type: isIPv6(data) ? 'AAAA' : 'A', data, ttlSeconds: this.#ttlSeconds };
+    });
+    this.#zones.private.set(this.#target, records);
   }
 
-  async start(): Promise<void> {
-    const { port } = this.#options;
-    for (const view of ['private', 'public'] as const) {
-      this.#listeners.push(await this.#listen(view, port === 0 || view === 'private' ? port : port + 1));
-    }
+  /** What {@link setAnswer} or a move set last. */
+  get answer(): { readonly a: readonly string[]; readonly aaaa: readonly string[] } {
+    const data = (this.#zones.private.get(this.#target) ?? []).map((record) => record.data);
+    return { a: data.filter(isIPv4), aaaa: data.filter(isIPv6) };
   }
 
-  /** The server is gone: its ports are closed. */
+  /** Sets all records of a name in one view; an empty list removes the name. */
+  setRecords(name: string, records: readonly DnsRecord[], view: DnsView = 'private'): void {
+    if (records.length === 0) this.#zones[view].delete(name.toLowerCase());
+    else this.#zones[view].set(name.toLowerCase(), [...records]);
+  }
+
+  /** Resolves with the next query whose reply is out (in mode `drop`: that got none). */
+  nextQuery(type?: 'A' | 'AAAA' | 'CNAME'): Promise<DnsQuery> {
+    const next = new Promise<DnsQuery>((resolve, reject) => {
+      if (this.#closed) reject(closedError());
+      else this.#waiters.push({ type, resolve, reject });
+    });
+    // Closing the lab under a waiting test must not end its process.
+    next.catch(() => undefined);
+    return next;
+  }
+
+  /** A dead server: both ports closed, so that a query meets ICMP "port unreachable" or a refused connection. */
   async pause(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    for (const timer of this.#late) systemClock.clear(timer);
+    this.#late.clear();
+    await Promise.all([this.#ports.private.close(), this.#ports.public.close()]);
   }
 
-  /** Back at the same ports. */
+  /** Opens the same ports again. */
   async resume(): Promise<void> {
-    const before = this.#listeners.splice(0);
-    for (const { view, port } of before) this.#listeners.push(await this.#listen(view, port));
+    if (this.#closed) throw closedError();
+    await Promise.all([this.#ports.private.open(), this.#ports.public.open()]);
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
+    systemClock.clear(this.#flickerEnd);
+    for (const waiter of this.#waiters) waiter.reject(closedError());
+    this.#waiters = [];
     await this.pause();
   }
 
-  #serversOf(view: View): string[] {
-    return this.#listeners.flatMap((own) => (own.view === view ? [`${this.#options.address}:${own.port}`] : []));
+  #receive(received: Received, portView: DnsView): void {
+    const at = systemClock.now();
+    const view = this.#publicClients.has(received.client) ? 'public' : portView;
+    const packet = this.#decode(received.bytes);
+    const { type, name } = packet?.questions?.[0] ?? { type: '', name: '' };
+    const reply = packet === undefined ? noQuery(received.bytes) : this.#reply(packet, received, view);
+    const { transport, client } = received;
+    this.#send(received, reply, { at, type, name, view, transport, client, addresses: reply.addresses });
   }
 
-  async #listen(view: View, port: number): Promise<Listener> {
-    const { address } = this.#options;
-    const udp = dgram.createSocket('udp4');
-    const tcp = net.createServer((socket) => this.#serveTcp(socket, view));
-    const bound = await listen(tcp, address, port);
-    await new Promise<void>((resolve, reject) => udp.once('error', reject).bind(bound, address, resolve));
-    udp.on('message', (message, from) => {
-      const replies = this.#answer(message, view, 'udp', from.address);
-      this.#deliver(() => {
-        for (const reply of replies) udp.send(reply, from.port, from.address, () => {});
-      });
-    });
-    udp.on('error', () => {});
-    const sockets = new Set<net.Socket>();
-    tcp.on('connection', (socket) => sockets.add(socket.once('close', () => sockets.delete(socket))));
-    const close = async (): Promise<void> => {
-      for (const socket of sockets) socket.destroy();
-      if (tcp.listening) await new Promise((resolve) => tcp.close(resolve));
-      await new Promise<void>((resolve) => {
-        try {
-          udp.close(() => resolve());
-        } catch {
-          resolve();
-        }
-      });
-    };
-    return { view, port: bound, close };
-  }
-
-  #serveTcp(socket: net.Socket, view: View): void {
-    let buffered = Buffer.alloc(0);
-    socket.on('error', () => {});
-    socket.on('data', (chunk: Buffer) => {
-      buffered = Buffer.concat([buffered, chunk]);
-      while (buffered.length >= 2 && buffered.length >= 2 + buffered.readUInt16BE(0)) {
-        const end = 2 + buffered.readUInt16BE(0);
-        const replies = this.#answer(buffered.subarray(2, end), view, 'tcp', socket.remoteAddress ?? '');
-        buffered = buffered.subarray(end);
-        this.#deliver(() => {
-          for (const reply of replies) {
-            const length = Buffer.alloc(2);
-            length.writeUInt16BE(reply.length);
-            if (socket.writable) socket.write(Buffer.concat([length, reply]));
-          }
-        });
-      }
-    });
-  }
-
-  #deliver(send: () => void): void {
-    if (this.#mode.kind === 'delay') setTimeout(send, this.#mode.millis).unref();
-    else send();
-  }
-
-  #answer(message: Buffer, view: View, transport: 'udp' | 'tcp', client: string): readonly Buffer[] {
-    let query: DecodedPacket;
+  #decode(bytes: Buffer): DecodedPacket | undefined {
     try {
-      query = packet.decode(message);
+      return this.#wire.decode(bytes);
     } catch {
-      return [];
+      return undefined;
     }
-    const [question] = query.questions ?? [];
-    if (question === undefined) return [];
-    const seen = this.#options.publicClients.includes(client) ? 'public' : view;
-    this.#queries.push({ at: performance.now(), name: question.name, type: question.type, view: seen, transport });
-    const replies = replyTo({
-      query: message,
-      id: query.id ?? 0,
-      question,
-      view: seen,
-      transport,
-      mode: this.#mode,
-      records: this.#recordsFor(question),
-      names: this.#options,
-    });
-    setImmediate(() => this.#emitter.dispatchEvent(new Event('query')));
-    return replies;
   }
 
-  #recordsFor(question: Question): Records {
-    if (this.#mode.kind !== 'flicker' || (question.type !== 'A' && question.type !== 'AAAA')) return this.#records;
+  #reply(packet: DecodedPacket, { bytes, transport }: Received, view: DnsView): Reply {
+    const shown = this.#mode.kind === 'public' ? 'public' : view;
+    const override = shown === 'private' ? this.#nextFlicker(packet.questions?.[0]?.type) : undefined;
+    const context = { wire: this.#wire, mode: this.#mode, zone: this.#zones[shown], transport, override };
+    return replyTo(packet, bytes, context);
+  }
+
+  #nextFlicker(type: string | undefined): readonly string[] | undefined {
+    if (this.#mode.kind !== 'flicker' || (type !== 'A' && type !== 'AAAA')) return undefined;
     const { addresses } = this.#mode;
-    const index = question.type === 'A' ? this.#turn++ : this.#turn;
-    return { a: addresses[index % addresses.length] ?? [], aaaa: [] };
+    return addresses[this.#turns[type]++ % addresses.length];
+  }
+
+  #send(received: Received, reply: Reply, query: DnsQuery): void {
+    const send = (): void => {
+      void received.send(reply.messages).then(() => this.#record(query));
+    };
+    if (this.#mode.kind !== 'delay') return send();
+    const timer = systemClock.set(() => {
+      this.#late.delete(timer);
+      send();
+    }, this.#mode.millis);
+    this.#late.add(timer);
+  }
+
+  #record(query: DnsQuery): void {
+    this.#queries.push(query);
+    const answered = this.#waiters.filter((waiter) => waiter.type === undefined || waiter.type === query.type);
+    this.#waiters = this.#waiters.filter((waiter) => !answered.includes(waiter));
+    for (const waiter of answered) waiter.resolve(query);
   }
 }
 
-interface Listener {
-  readonly view: View;
-  readonly port: number;
-  close(): Promise<void>;
+function closedError(): EipPoolError {
+  return new EipPoolError('LAB_UNAVAILABLE', 'the lab was closed');
 }

@@ -1,198 +1,285 @@
-import { execFile } from 'node:child_process';
-import { chmod, chown, cp, readFile, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { randomBytes } from 'node:crypto';
 import { EipPoolError } from '../errors.js';
-import type { Database, DatabaseContext, DatabaseFactory, LabConnection } from './database.js';
-import { Guardian } from './guardian.js';
-import { listen } from './loopback.js';
-import { type Binaries, findBinaries, type RunAs, runAs } from './postgres-binaries.js';
+import type { Database, DatabaseContext } from './database.js';
+import type { PostgresInstallation } from './postgres-binaries.js';
+import { ProcessTree, type Watchdog } from './process-tree.js';
 
-/** For `startLab({ databases: 'embedded-postgres' })`. */
+/** How the lab's PostgreSQL servers run. */
 export interface PostgresOptions {
-  /** Server settings, as in postgresql.conf. */
+  /**
+   * Server settings, as in postgresql.conf, over the lab's own: `{ max_connections: '5' }`.
+   * @defaultValue none
+   */
   readonly settings?: Readonly<Record<string, string>> | undefined;
-  /** PEM texts; TLS is on when they are given. */
+  /**
+   * Makes the servers offer TLS: a private key and a certificate, both PEM.
+   * @defaultValue unset: no TLS
+   */
   readonly ssl?: { readonly key: string; readonly cert: string } | undefined;
+  /**
+   * A PostgreSQL installation (14 or newer) to run instead of the package embedded-postgres: a folder with `bin/postgres`,
+   * such as `/usr/lib/postgresql/17`.
+   * @defaultValue unset: the package embedded-postgres
+   */
+  readonly binaries?: string | undefined;
 }
 
-/** The application's user on every embedded server; no superuser. */
-export const POSTGRES_CONNECTION: LabConnection = { user: 'app', password: 'app-secret', database: 'app' };
-
-const ADDRESS = '127.0.0.1';
-const START_MILLIS = 20_000;
-const POLL_MILLIS = 10;
-
-interface Installation {
-  readonly binaries: Binaries;
-  readonly as: RunAs;
-  readonly template: string;
+/** How a client logs in to each of the lab's PostgreSQL servers; spread it into `pg`'s options. */
+export interface LabConnection {
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
 }
 
-/** Starts PostgreSQL servers that come with npm; the first one prepares the data that each gets a copy of. */
-export function embeddedPostgres(options: PostgresOptions = {}): DatabaseFactory {
-  let installation: Promise<Installation> | undefined;
-  return async (context) => {
-    installation ??= install(context.folder);
-    const { binaries, as, template } = await installation;
-    const data = path.join(context.folder, `data-${context.index}`);
-    await cp(template, data, { recursive: true });
-    const flags = await flagsOf(options, data);
-    await handOver(data, as);
-    return await EmbeddedPostgres.start({ binaries, as, data, flags, context });
-  };
-}
+export const CONNECTION: LabConnection = { user: 'app', password: 'app-secret', database: 'app' };
 
-async function install(folder: string): Promise<Installation> {
-  const as = await runAs();
-  if (as.uid !== undefined && as.gid !== undefined) await chown(folder, as.uid, as.gid);
-  const binaries = await findBinaries(folder, as);
-  const template = path.join(folder, 'template');
-  const { user, password, database } = POSTGRES_CONNECTION;
-  const secret = path.join(folder, 'secret');
-  await writeFile(secret, `${password}-of-the-superuser\n`);
-  await handOver(secret, as);
-  const initdb = [
-    '-D',
-    template,
-    '-U',
-    'postgres',
-    '-A',
-    'scram-sha-256',
-    '--pwfile',
-    secret,
-    '-E',
-    'UTF8',
-    '--no-sync',
-    '--locale=C',
-  ];
-  await run(binaries.initdb, initdb, as, folder);
-  const roles = `CREATE ROLE ${user} LOGIN PASSWORD '${password}';\n\nCREATE DATABASE ${database} OWNER ${user};\n`;
-  await run(binaries.postgres, ['--single', '-D', template, '-F', 'postgres'], as, folder, roles);
-  return { binaries, as, template };
-}
+/** A port that was free a moment ago may be taken by now. */
+const START_ATTEMPTS: number = 5;
+const LISTEN_ADDRESS: string = '127.0.0.1';
 
-async function run(file: string, args: string[], as: RunAs, cwd: string, input = ''): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const child = execFile(file, args, { ...as, cwd }, (error, _stdout, stderr) => {
-      if (error === null) return resolve();
-      reject(
-        new EipPoolError('LAB_UNAVAILABLE', `${path.basename(file)} failed: ${stderr.trim() || error.message}`, {
-          cause: error,
-        }),
-      );
-    });
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
-  });
-}
+/** Nothing of it outlives the lab, so nothing of it must survive a power cut. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  listen_addresses: LISTEN_ADDRESS,
+  unix_socket_directories: '',
+  fsync: 'off',
+  full_page_writes: 'off',
+  shared_buffers: '16MB',
+  logging_collector: 'off',
+  log_destination: 'stderr',
+  lc_messages: 'C',
+};
 
-/** PostgreSQL takes only data that it owns, and a key that nobody else may read. */
-async function handOver(file: string, { uid, gid }: RunAs): Promise<void> {
-  if (uid === undefined || gid === undefined) return;
-  await run('chown', ['-R', `${uid}:${gid}`, file], {}, path.dirname(file));
-}
+/** Clean, so that no PGDATA or PGPORT of the user's changes a server; messages in English, because they are read here. */
+const ENVIRONMENT: Readonly<Record<string, string>> = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' };
 
-async function flagsOf({ settings, ssl }: PostgresOptions, data: string): Promise<string[]> {
-  const all: Record<string, string> = {
-    listen_addresses: ADDRESS,
-    unix_socket_directories: '',
-    fsync: 'off',
-    ...settings,
-  };
-  await chmod(data, 0o700);
-  if (ssl !== undefined) {
-    const [key, cert] = [path.join(data, 'lab.key'), path.join(data, 'lab.crt')];
-    await writeFile(key, ssl.key, { mode: 0o600 });
-    await writeFile(cert, ssl.cert);
-    Object.assign(all, { ssl: 'on', ssl_key_file: key, ssl_cert_file: cert });
-  }
-  return Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-}
+type State =
+  { readonly kind: 'stopped' } | { readonly kind: 'running'; readonly tree: ProcessTree } | { readonly kind: 'closed' };
 
-interface Start {
-  readonly binaries: Binaries;
-  readonly as: RunAs;
-  readonly data: string;
-  readonly flags: readonly string[];
-  readonly context: DatabaseContext;
-}
-
-class EmbeddedPostgres implements Database {
+export class EmbeddedPostgres implements Database {
   readonly kind: string = 'embedded-postgres';
-  readonly address: string = ADDRESS;
-  readonly port: number;
-  readonly #start: Start;
-  #guardian: Guardian;
-  #closed = false;
+  readonly address: string = LISTEN_ADDRESS;
+  readonly #installation: PostgresInstallation;
+  readonly #options: PostgresOptions;
+  readonly #context: DatabaseContext;
+  readonly #watchdog: Watchdog;
+  readonly #adminPassword: string = randomBytes(18).toString('hex');
+  readonly #data: string;
+  readonly #listeners: ((listening: boolean) => void)[] = [];
+  #port: number = 0;
+  #state: State = { kind: 'stopped' };
 
-  private constructor(start: Start, port: number, guardian: Guardian) {
-    this.#start = start;
-    this.port = port;
-    this.#guardian = guardian;
+  private constructor(
+    installation: PostgresInstallation,
+    options: PostgresOptions,
+    context: DatabaseContext,
+    watchdog: Watchdog,
+  ) {
+    this.#installation = installation;
+    this.#options = options;
+    this.#context = context;
+    this.#watchdog = watchdog;
+    this.#data = join(context.folder, 'data');
   }
 
-  static async start(start: Start): Promise<EmbeddedPostgres> {
-    const port = await freePort();
-    return new EmbeddedPostgres(start, port, await launch(start, port));
+  /** A new cluster of its own, so that each server has its own system identifier, with the user and database `app`. */
+  static async start(
+    installation: PostgresInstallation,
+    options: PostgresOptions,
+    context: DatabaseContext,
+    watchdog: Watchdog,
+  ): Promise<EmbeddedPostgres> {
+    const server = new EmbeddedPostgres(installation, options, context, watchdog);
+    await server.#initialise();
+    for (let attempt = 1; ; attempt++) {
+      server.#port = await freePort();
+      try {
+        await server.#run();
+        return server;
+      } catch (error) {
+        if (attempt === START_ATTEMPTS || !String(error).includes('Address already in use')) throw error;
+      }
+    }
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   async kill(): Promise<void> {
-    this.#guardian.signal('SIGKILL');
-    await this.#guardian.leave();
+    if (this.#state.kind === 'running') await this.#state.tree.kill();
   }
 
-  async suspend(): Promise<void> {
-    this.#guardian.signal('SIGSTOP');
+  suspend(): Promise<void> {
+    if (this.#state.kind === 'running') this.#state.tree.suspend();
+    return Promise.resolve();
   }
 
-  async resume(): Promise<void> {
-    this.#guardian.signal('SIGCONT');
+  resume(): Promise<void> {
+    if (this.#state.kind === 'running') this.#state.tree.resume();
+    return Promise.resolve();
   }
 
   async restart(): Promise<void> {
-    this.#guardian = await launch(this.#start, this.port);
+    await this.kill();
+    // Its process is known to be gone; a number in the file may be someone else's by now.
+    await rm(join(this.#data, 'postmaster.pid'), { force: true });
+    await this.#run();
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#guardian.close();
+    await this.kill();
+    this.#state = { kind: 'closed' };
+  }
+
+  closeSync(): void {
+    if (this.#state.kind === 'running') this.#state.tree.killSync();
+    this.#state = { kind: 'closed' };
+  }
+
+  subscribe(listener: (listening: boolean) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async query<Row>(sql: string): Promise<Row[]> {
+    const { Client } = (await import('pg')).default;
+    const client = new Client({
+      host: this.address,
+      port: this.#port,
+      user: 'postgres',
+      password: this.#adminPassword,
+      database: CONNECTION.database,
+    });
+    client.on('error', () => undefined); // the query, or the next one, reports it
+    await client.connect();
+    try {
+      return (await client.query(sql)).rows as Row[];
+    } finally {
+      await client.end();
+    }
+  }
+
+  async #initialise(): Promise<void> {
+    const { folder } = this.#context;
+    const passwordFile = join(folder, 'password');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await this.#own(folder);
+    await this.#write(passwordFile, this.#adminPassword);
+    await this.#finish(this.#installation.initdb, [
+      `--pgdata=${this.#data}`,
+      '--username=postgres',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--locale=C',
+      '--encoding=UTF8',
+      '--wal-segsize=1',
+      '--no-sync',
+      '--no-instructions',
+    ]);
+    const { user, password, database } = CONNECTION;
+    const sql = `CREATE ROLE ${user} LOGIN PASSWORD '${password}';\nCREATE DATABASE ${database} OWNER ${user};\n`;
+    await this.#finish(this.#installation.postgres, ['--single', '-D', this.#data, '-c', 'fsync=off', 'postgres'], sql);
+    const { ssl } = this.#options;
+    if (ssl === undefined) return;
+    await this.#write(join(this.#data, 'server.key'), ssl.key);
+    await this.#write(join(this.#data, 'server.crt'), ssl.cert);
+  }
+
+  /** Runs one of the package's programs to its end. */
+  async #finish(program: string, args: readonly string[], input: string = ''): Promise<void> {
+    const child = this.#spawn(program, args, 'pipe');
+    child.stdin?.on('error', () => undefined).end(input);
+    const lines = this.#log(child);
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw failed(program, lines);
+  }
+
+  async #run(): Promise<void> {
+    if (this.#state.kind === 'closed') throw new EipPoolError('LAB_UNAVAILABLE', 'the lab was closed');
+    const settings = {
+      ...SETTINGS,
+      ...(this.#options.ssl === undefined ? {} : { ssl: 'on' }),
+      ...this.#options.settings,
+    };
+    const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const child = this.#spawn(
+      this.#installation.postgres,
+      ['-D', this.#data, '-p', String(this.#port), ...flags],
+      'ignore',
+    );
+    const tree = new ProcessTree(child);
+    const { pid } = child;
+    if (pid !== undefined) this.#watchdog.add(pid);
+    const exited = once(child, 'close');
+    child.on('exit', () => {
+      if (pid !== undefined) this.#watchdog.delete(pid);
+      if (this.#state.kind === 'running' && this.#state.tree === tree) this.#state = { kind: 'stopped' };
+      for (const listener of this.#listeners) listener(false);
+    });
+    this.#state = { kind: 'running', tree };
+    const lines = this.#log(child);
+    const ready = new Promise<void>((resolve) => {
+      lines.onLine = (line) => {
+        if (line.includes('database system is ready to accept')) resolve();
+      };
+    });
+    const isReady = await Promise.race([ready.then(() => true), exited.then(() => false)]);
+    if (!isReady) throw failed(this.#installation.postgres, lines);
+    for (const listener of this.#listeners) listener(true);
+  }
+
+  #spawn(program: string, args: readonly string[], stdin: 'pipe' | 'ignore'): ChildProcess {
+    const child = spawn(program, args, {
+      ...this.#installation.runAs,
+      cwd: this.#context.folder,
+      env: ENVIRONMENT,
+      stdio: [stdin, 'ignore', 'pipe'],
+    });
+    child.on('error', (error) => this.#context.log(`${program}: ${error.message}`));
+    return child;
+  }
+
+  #log(child: ChildProcess): LogTail {
+    const tail: LogTail = { lines: [], onLine: undefined };
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      tail.lines = [...tail.lines.slice(-19), line];
+      tail.onLine?.(line);
+      this.#context.log(line);
+    });
+    return tail;
+  }
+
+  async #write(file: string, text: string): Promise<void> {
+    await writeFile(file, text, { mode: 0o600 });
+    await this.#own(file);
+  }
+
+  async #own(path: string): Promise<void> {
+    const { uid, gid } = this.#installation.runAs;
+    if (uid !== undefined && gid !== undefined) await chown(path, uid, gid);
+    else await chmod(path, path === this.#context.folder ? 0o700 : 0o600);
   }
 }
 
-async function launch({ binaries, as, data, flags, context }: Start, port: number): Promise<Guardian> {
-  const command = [binaries.postgres, '-D', data, '-p', String(port), ...flags];
-  const guardian = await Guardian.start(command, context.folder, as);
-  await takesConnections(data, guardian);
-  return guardian;
+/** The last lines that a program wrote, for the message if it fails. */
+interface LogTail {
+  lines: readonly string[];
+  onLine: ((line: string) => void) | undefined;
 }
 
-/** The last line of postmaster.pid says `ready` once the server takes connections. */
-async function takesConnections(data: string, guardian: Guardian): Promise<void> {
-  const until = performance.now() + START_MILLIS;
-  while (performance.now() < until) {
-    const lines = (await readFile(path.join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
-    if (Number(lines[0]) === guardian.pid && lines[7]?.trim() === 'ready') return;
-    if (!isAlive(guardian.pid)) break;
-    await sleep(POLL_MILLIS);
-  }
-  await guardian.close();
-  throw new EipPoolError('LAB_UNAVAILABLE', `PostgreSQL did not start: ${guardian.log.trim()}`);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+function failed(program: string, { lines }: LogTail): EipPoolError {
+  return new EipPoolError('LAB_UNAVAILABLE', `${program} failed: ${lines.join('\n') || 'it wrote nothing'}`);
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, ADDRESS, 0);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const server = createServer().listen(0, LISTEN_ADDRESS);
+  await once(server, 'listening');
+  const address = server.address();
+  await once(server.close(), 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,139 +1,236 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import { EipPoolError } from '../errors.js';
-import type { Database } from './database.js';
-import { type Backend, Link } from './link.js';
-import { type AddressPlan, listen } from './loopback.js';
+import type { Socket } from 'node:net';
+import { EipPoolError, messageOf } from '../errors.js';
+import { millis } from '../options.js';
+import type { Database, LabDatabase } from './database.js';
+import { type HostFault, isListening, passageOf } from './host-fault.js';
+import { Listener } from './listener.js';
+import { type Backend, ProxiedConnection } from './proxied-connection.js';
 
-/** What a host does with its connections. */
-export type HostFault =
-  | { readonly kind: 'none' }
-  /** Open connections were reset, new ones are refused: the server process died, the machine lives. */
-  | { readonly kind: 'killed' }
-  /** New connections are refused, open ones go on. */
-  | { readonly kind: 'refusing' }
-  /** Silent: the kernel still takes connections, but nothing is answered, forwarded or closed. */
-  | { readonly kind: 'stalled' }
-  /** Each piece of data takes so much longer in each direction. */
-  | { readonly kind: 'slow'; readonly millis: number };
+export interface HostSnapshot {
+  readonly id: string;
+  readonly address: string;
+  readonly addresses: readonly string[];
+  readonly fault: HostFault;
+  readonly connections: number;
+  readonly accepted: number;
+}
 
-/** A machine of the lab: an address of its own, one port, and a server behind it. */
+/**
+ * An instance: addresses that clients dial, a database behind them, and faults. A fault replaces the one before it,
+ * and is in force when its call returns.
+ */
 export class LabHost {
+  /** From 0. */
   readonly index: number;
-  readonly port: number;
-  readonly #plan: AddressPlan;
-  readonly #backend: Backend;
-  readonly #database: Database | null;
-  readonly #servers: Map<string, Server> = new Map();
-  readonly #addresses: string[] = [];
-  readonly #links: Set<Link> = new Set();
-  readonly #accepted: Map<string, number> = new Map();
+  /** `host-0`, `host-1`, … */
+  readonly id: string;
+  readonly #listeners: Listener[] = [];
+  readonly #connections: Set<ProxiedConnection> = new Set();
+  readonly #acceptedBy: Map<string, number> = new Map();
+  #backend: Backend = { kind: 'echo' };
+  #shownDatabase: LabDatabase | undefined;
+  #databaseListens: boolean = true;
+  #port: number = 0;
   #fault: HostFault = { kind: 'none' };
+  /** Opening is asynchronous: one change of the doors after the other. */
+  #doors: Promise<void> = Promise.resolve();
 
-  constructor(index: number, port: number, plan: AddressPlan, database: Database | null) {
+  /** Internal: the lab makes its hosts. */
+  constructor(index: number) {
     this.index = index;
-    this.port = port;
-    this.#plan = plan;
-    this.#database = database;
-    this.#backend =
-      database === null ? { kind: 'echo' } : { kind: 'database', address: database.address, port: database.port };
+    this.id = `host-${index}`;
   }
 
-  /** The address that it has now. */
+  /** The address it has now: the one that a move to it puts into the name. */
   get address(): string {
-    return this.#addresses.at(-1) ?? '';
+    return this.#listeners.at(-1)?.address ?? '';
   }
 
-  /** All addresses that it has had. It still serves the connections on each of them. */
+  /** Every address it ever had, oldest first. It still answers on all of them. */
   get addresses(): readonly string[] {
-    return this.#addresses;
+    return this.#listeners.map((listener) => listener.address);
   }
 
-  /** The server behind it. @throws `LAB_UNAVAILABLE` for a host that only echoes */
-  get database(): Database {
-    if (this.#database === null)
-      throw new EipPoolError('LAB_UNAVAILABLE', `host ${this.index} is 'tcp-echo' and has no database`);
-    return this.#database;
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The server behind it. Its own faults are those of a process; the host's are those of a machine. */
+  get database(): LabDatabase {
+    return (this.#shownDatabase ??= this.#show(echoOf(this)));
   }
 
   get fault(): HostFault {
     return this.#fault;
   }
 
-  /** Open connections. */
+  /** Client connections that are open as far as the host knows. */
   get connections(): number {
-    return this.#links.size;
+    return this.#connections.size;
   }
 
-  /** How many connections each address has ever taken. */
-  get accepted(): ReadonlyMap<string, number> {
-    return this.#accepted;
+  /** Client connections accepted ever. */
+  get accepted(): number {
+    return [...this.#acceptedBy.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Gives the host a fresh address, as a new instance would have. The earlier ones stay, so that nothing breaks there. */
-  async renew(): Promise<string> {
-    const address = this.#plan.next(this.index);
-    this.#addresses.push(address);
-    if (this.#listens) await this.#listen(address);
-    return address;
+  /** Client connections accepted ever, by the host's address that was dialled. */
+  get acceptedBy(): ReadonlyMap<string, number> {
+    return this.#acceptedBy;
   }
 
-  /** Resets every connection and refuses new ones, at once. */
+  /** The server process died, the machine is up: all connections get an RST, new ones are refused. */
   kill(): void {
-    this.#fault = { kind: 'killed' };
-    this.#stopListening();
-    for (const link of [...this.#links]) link.reset();
+    this.#setFault({ kind: 'killed' });
+    this.resetConnections();
   }
 
+  /** New connections are refused; open ones go on. */
   refuse(): void {
-    this.#fault = { kind: 'refusing' };
-    this.#stopListening();
+    this.#setFault({ kind: 'refusing' });
   }
 
+  /**
+   * The host falls silent: its kernel completes handshakes and acknowledges bytes, but nothing is read, answered or closed,
+   * whatever the other side does. (A stall, not a blackhole: there packets get lost.) After {@link restore} the connections go on.
+   */
   stall(): void {
-    this.#fault = { kind: 'stalled' };
-    for (const link of this.#links) link.stall();
+    this.#setFault({ kind: 'stalled' });
   }
 
-  slow(millis: number): void {
-    this.#fault = { kind: 'slow', millis };
-    for (const link of this.#links) link.slow(millis);
+  /** Each direction's data arrives `delayMillis` late, FINs too; connects do not. */
+  slow(delayMillis: number): void {
+    this.#setFault({ kind: 'slow', millis: millis(0, 0)(delayMillis, 'slow.millis') });
   }
 
-  /** Ends every fault. Resolves when the host takes connections. */
+  /** Well again: listens, forwards, answers. Resolves when it listens. Does not restart a database that was killed itself. */
   async restore(): Promise<void> {
-    const wasListening = this.#listens;
-    this.#fault = { kind: 'none' };
-    for (const link of [...this.#links]) link.restore();
-    if (!wasListening) await Promise.all(this.#addresses.map((address) => this.#listen(address)));
+    this.#setFault({ kind: 'none' });
+    await this.#doors;
   }
 
-  close(): void {
-    this.kill();
+  /** Resets all open connections and goes on: a network device that forgot its flows. */
+  resetConnections(): void {
+    for (const connection of this.#connections) connection.reset();
   }
 
-  get #listens(): boolean {
-    return this.#fault.kind !== 'killed' && this.#fault.kind !== 'refusing';
+  snapshot(): HostSnapshot {
+    const { id, address, addresses, fault, connections, accepted } = this;
+    return { id, address, addresses, fault, connections, accepted };
   }
 
-  async #listen(address: string): Promise<void> {
-    if (this.#servers.has(address)) return;
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) =>
-      this.#accept(address, client),
+  /** Internal: the lab gives it its server; until then it echoes. */
+  setDatabase(database: Database): void {
+    this.#backend = { kind: 'server', address: database.address, port: database.port };
+    this.#shownDatabase = this.#show(database);
+    database.subscribe?.((listening) => {
+      this.#databaseListens = listening;
+      this.#moveDoors();
+    });
+  }
+
+  /** Internal: a further address; it becomes the current one. Listens there unless a fault says otherwise. */
+  async addAddress(address: string, port: number): Promise<number> {
+    const listener = new Listener(address, (client, dialled) => this.#accept(client, dialled));
+    this.#port = await listener.open(port);
+    this.#listeners.push(listener);
+    this.#moveDoors();
+    await this.#doors;
+    return this.#port;
+  }
+
+  /** Internal: the port was not free on another host, so the lab begins anew. */
+  dropAddresses(): void {
+    for (const listener of this.#listeners.splice(0)) listener.close();
+  }
+
+  /** Internal: the lab closes its hosts. */
+  closeSync(): void {
+    for (const listener of this.#listeners) listener.close();
+    this.resetConnections();
+  }
+
+  #accept(client: Socket, dialled: string): void {
+    this.#acceptedBy.set(dialled, (this.#acceptedBy.get(dialled) ?? 0) + 1);
+    if (!this.#isOpen()) {
+      client.resetAndDestroy(); // accepted by the kernel just before the doors closed
+      return;
+    }
+    const connection: ProxiedConnection = new ProxiedConnection(
+      client,
+      this.#backend,
+      () => passageOf(this.#fault),
+      () => this.#connections.delete(connection),
     );
-    this.#servers.set(address, server);
-    await listen(server, address, this.port);
+    this.#connections.add(connection);
   }
 
-  #stopListening(): void {
-    for (const server of this.#servers.values()) server.close();
-    this.#servers.clear();
+  #setFault(fault: HostFault): void {
+    this.#fault = fault;
+    for (const connection of this.#connections) connection.wake();
+    this.#moveDoors();
   }
 
-  #accept(address: string, client: Socket): void {
-    this.#accepted.set(address, (this.#accepted.get(address) ?? 0) + 1);
-    const fault = this.#fault;
-    const state = { stalled: fault.kind === 'stalled', slowMillis: fault.kind === 'slow' ? fault.millis : 0 };
-    const link: Link = new Link(client, this.#backend, state, () => this.#links.delete(link));
-    this.#links.add(link);
+  #moveDoors(): void {
+    if (!this.#isOpen()) {
+      for (const listener of this.#listeners) listener.close();
+      return;
+    }
+    this.#doors = this.#doors.catch(() => undefined).then(() => this.#openDoors());
+    this.#doors.catch(() => undefined); // the caller that awaits it gets it
   }
+
+  #isOpen(): boolean {
+    return isListening(this.#fault) && this.#databaseListens;
+  }
+
+  async #openDoors(): Promise<void> {
+    for (const listener of this.#listeners) {
+      if (!this.#isOpen()) return;
+      try {
+        await listener.open(this.#port);
+      } catch (error) {
+        const where = `${listener.address}:${this.#port}`;
+        throw new EipPoolError('LAB_UNAVAILABLE', `${this.id} cannot listen on ${where} again: ${messageOf(error)}`);
+      }
+      if (!this.#isOpen()) listener.close();
+    }
+  }
+
+  /** The database as tests see it: its calls return when the host has followed. */
+  #show(database: Database): LabDatabase {
+    const { kind, address, port } = database;
+    const settled = async (done: Promise<void>): Promise<void> => {
+      await done;
+      await this.#doors;
+    };
+    return {
+      kind,
+      address,
+      port,
+      kill: () => settled(database.kill()),
+      suspend: () => database.suspend(),
+      resume: () => database.resume(),
+      restart: () => settled(database.restart()),
+      close: () => database.close(),
+      query: async <Row>(sql: string): Promise<Row[]> => {
+        if (database.query !== undefined) return await database.query<Row>(sql);
+        throw new EipPoolError('LAB_UNAVAILABLE', `a database of kind ${kind} runs no query`);
+      },
+    };
+  }
+}
+
+/** The host is its own server: what befalls the process befalls the host. */
+function echoOf(host: LabHost): Database {
+  return {
+    kind: 'tcp-echo',
+    address: host.address,
+    port: host.port,
+    kill: () => Promise.resolve(host.kill()),
+    suspend: () => Promise.resolve(host.stall()),
+    resume: () => host.restore(),
+    restart: () => host.restore(),
+    close: () => Promise.resolve(host.kill()),
+  };
 }

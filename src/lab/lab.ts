@@ -1,68 +1,146 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database, DatabaseFactory, LabConnection } from './database.js';
+import { systemClock } from '../clock.js';
+import { EipPoolError } from '../errors.js';
+import { boolean, invalidOption, millis, readOptions } from '../options.js';
+import type { DnsRecord, Zone } from './dns-mode.js';
 import { DnsServer } from './dns-server.js';
-import { embeddedPostgres, POSTGRES_CONNECTION } from './embedded-postgres.js';
-import { LabHost } from './host.js';
-import { type AddressPlan, listen, LoopbackPlan } from './loopback.js';
-import { type LabOptions, readLabOptions, type ReadLabOptions } from './options.js';
+import { CONNECTION, type LabConnection } from './embedded-postgres.js';
+import { type HostSnapshot, LabHost } from './host.js';
+import { type AddressSource, loopbackAddresses } from './loopback.js';
+import { type LabOptions, type LabSettings, readLabOptions } from './options.js';
+import { Servers } from './servers.js';
+import { loadWire } from './wire.js';
 
-/** What a move changed. */
+export interface MoveOptions {
+  /**
+   * How long after the call the DNS answer changes, in milliseconds. The call returns after it.
+   * @defaultValue 0
+   */
+  readonly delayMillis?: number | undefined;
+  /**
+   * Whether the host gets an address it never had first, as a new instance would have. It goes on listening on its older
+   * ones. `false` is a return to the address that it has.
+   * @defaultValue true
+   */
+  readonly fresh?: boolean | undefined;
+}
+
 export interface LabMove {
+  /** The address that the name answered before. */
   readonly from: string;
+  /** The address that it answers now. */
   readonly to: string;
-  /** `performance.now()` when the DNS server began to give the new answer. */
+  /** `performance.now()` at the change of the DNS answer. */
   readonly at: number;
 }
 
-/** A name, its DNS server, and the hosts that it can point to. */
-export class Lab {
+export interface LabSnapshot {
   readonly name: string;
-  readonly publicName: string;
-  readonly publicAddress: string;
-  readonly hosts: readonly LabHost[];
-  /** The one port on which every host listens. */
   readonly port: number;
+  /** What the private view answers when its mode is `normal`. */
+  readonly answer: readonly string[];
+  readonly mode: string;
+  readonly queries: number;
+  readonly current: string;
+  readonly hosts: readonly HostSnapshot[];
+  /** The folder with the servers' data; none for `tcp-echo`. */
+  readonly folder: string | undefined;
+}
+
+interface Parts {
+  readonly settings: LabSettings;
+  readonly hosts: readonly LabHost[];
   readonly dns: DnsServer;
-  /** How to log in to the databases; null where the lab does not know. */
-  readonly connection: LabConnection | null;
-  readonly #folder: string | null;
-  readonly #databases: readonly Database[];
+  readonly servers: Servers | undefined;
+  readonly addresses: AddressSource;
+}
+
+/** A port must be free on every host's address; so many ports are tried. */
+const PORT_ATTEMPTS: number = 20;
+/** Another process may hold the same address and port by chance; so many addresses are tried. */
+const ADDRESS_ATTEMPTS: number = 8;
+
+/**
+ * What EC2 gives an application, in one process and without root: a name with a CNAME, its DNS server, hosts in front of
+ * real servers, and faults. It keeps the process alive until {@link Lab.close}.
+ *
+ * Throws `INVALID_OPTION`, or `LAB_UNAVAILABLE` with what to do about it.
+ */
+export async function startLab(options?: LabOptions): Promise<Lab> {
+  const settings = readLabOptions(options);
+  const addresses = loopbackAddresses();
+  const [wire, servers] = await Promise.all([
+    loadWire(),
+    settings.databases === 'tcp-echo' ? undefined : Servers.start(settings),
+  ]);
+  const hosts = Array.from({ length: settings.hosts }, (_, index) => new LabHost(index));
+  try {
+    await listenOnOnePort(hosts, addresses);
+    for (const [index, host] of hosts.entries()) {
+      const database = servers?.databases[index];
+      if (database !== undefined) host.setDatabase(database);
+    }
+    const { publicName: target, ttlSeconds, publicClients } = settings;
+    const dns = await DnsServer.start({
+      wire,
+      target,
+      ttlSeconds,
+      publicClients,
+      privateZone: zoneOf(settings, hosts[0]?.address ?? ''),
+      publicZone: zoneOf(settings, settings.publicAddress),
+      listen: { private: { address: '127.0.0.1', port: 0 }, public: { address: '127.0.0.1', port: 0 } },
+    });
+    return new Lab({ settings, hosts, dns, servers, addresses });
+  } catch (error) {
+    for (const host of hosts) host.closeSync();
+    await servers?.close();
+    throw error;
+  }
+}
+
+/** Made by {@link startLab}. */
+export class Lab {
+  readonly #parts: Parts;
   #current: LabHost;
-  #closed: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
-  constructor(parts: {
-    readonly options: ReadLabOptions;
-    readonly hosts: readonly [LabHost, ...LabHost[]];
-    readonly dns: DnsServer;
-    readonly databases: readonly Database[];
-    readonly folder: string | null;
-  }) {
-    const { options, hosts, dns, databases, folder } = parts;
-    this.name = options.name;
-    this.publicName = options.publicName;
-    this.publicAddress = options.publicAddress;
-    this.hosts = hosts;
-    this.port = hosts[0].port;
-    this.dns = dns;
-    this.connection = options.databases === 'embedded-postgres' ? POSTGRES_CONNECTION : null;
-    this.#databases = databases;
-    this.#folder = folder;
-    this.#current = hosts[0];
-    this.#point();
+  /** Internal: use {@link startLab}. */
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#current = parts.hosts[0]!;
   }
 
-  /** The private view's DNS servers, as `follow.servers` takes them. */
+  /** The name to follow. */
+  get name(): string {
+    return this.#parts.settings.name;
+  }
+
+  /** The Elastic IP's own name, to which the CNAME leads. */
+  get publicName(): string {
+    return this.#parts.settings.publicName;
+  }
+
+  /** What the public view answers. */
+  get publicAddress(): string {
+    return this.#parts.settings.publicAddress;
+  }
+
+  /** For `follow`'s `servers`: the view from inside the VPC. */
   get servers(): readonly string[] {
-    return this.dns.servers;
+    return this.#parts.dns.servers;
   }
 
-  /** The public view's. */
+  /** The view from elsewhere. */
   get publicServers(): readonly string[] {
-    return this.dns.publicServers;
+    return this.#parts.dns.publicServers;
+  }
+
+  /** The TCP port on which every host listens. */
+  get port(): number {
+    return this.#current.port;
+  }
+
+  get hosts(): readonly LabHost[] {
+    return this.#parts.hosts;
   }
 
   /** The host that the name points to. */
@@ -70,124 +148,106 @@ export class Lab {
     return this.#current;
   }
 
-  /**
-   * Points the name to this host. By default the host gets a fresh address first, as a new instance would have;
-   * `fresh: false` is a return to the address it had.
-   */
-  async move(
-    host: LabHost,
-    options: { readonly delayMillis?: number; readonly fresh?: boolean } = {},
-  ): Promise<LabMove> {
-    const from = this.#current.address;
-    const to = options.fresh === false ? host.address : await host.renew();
-    if (options.delayMillis !== undefined) await sleep(options.delayMillis);
-    this.#current = host;
-    this.#point();
-    return { from, to, at: performance.now() };
+  get dns(): DnsServer {
+    return this.#parts.dns;
   }
 
-  /** For people: who is where. */
-  snapshot(): object {
+  /** User, password (SCRAM) and database; null unless `embedded-postgres`. */
+  get connection(): LabConnection | null {
+    return this.#parts.settings.databases === 'embedded-postgres' ? CONNECTION : null;
+  }
+
+  /** Points the name to a host: the Elastic IP was reassigned. Nothing happens to the host that it leaves. */
+  async move(host: LabHost, options?: MoveOptions): Promise<LabMove> {
+    const { delayMillis, fresh } = readOptions<{ delayMillis: number; fresh: boolean }>(
+      { delayMillis: millis(0, 0), fresh: boolean(true) },
+      options,
+      'move',
+    );
+    const index = this.hosts.indexOf(host);
+    if (index < 0) throw invalidOption('host', 'one of lab.hosts', host);
+    if (this.#closing !== undefined) throw new EipPoolError('LAB_UNAVAILABLE', 'the lab was closed');
+    if (fresh) await addAddress(host, index, this.port, this.#parts.addresses);
+    if (delayMillis > 0) await new Promise<void>((resolve) => systemClock.setAwaited(resolve, delayMillis));
+    const from = this.dns.answer.a[0] ?? '';
+    this.dns.setAnswer({ a: [host.address] });
+    const at = systemClock.now();
+    this.#current = host;
+    return { from, to: host.address, at };
+  }
+
+  snapshot(): LabSnapshot {
+    const { dns, hosts, servers } = this.#parts;
     return {
       name: this.name,
-      points: this.#current.address,
-      dns: this.dns.mode.kind,
-      hosts: this.hosts.map(({ index, address, fault, connections }) => ({
-        index,
-        address,
-        fault: fault.kind,
-        connections,
-      })),
+      port: this.port,
+      answer: [...dns.answer.a, ...dns.answer.aaaa],
+      mode: dns.mode.kind,
+      queries: dns.queries.length,
+      current: this.#current.id,
+      hosts: hosts.map((host) => host.snapshot()),
+      folder: servers?.folder,
     };
   }
 
-  /** Ends every server and removes every file. Does nothing the second time. */
-  async close(): Promise<void> {
-    this.#closed ??= this.#close();
-    await this.#closed;
+  /** Ends all servers and connections and removes the folders. The second call waits for the first. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Like {@link close}, without waiting: for a signal handler that exits at once. Runs by itself on `process.exit`. */
+  closeSync(): void {
+    for (const host of this.hosts) host.closeSync();
+    this.#parts.servers?.closeSync();
+    this.#closing ??= this.dns.close();
+    this.#closing.catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  #point(): void {
-    const { address } = this.#current;
-    this.dns.setAnswer(address.includes(':') ? { aaaa: [address] } : { a: [address] });
-  }
-
   async #close(): Promise<void> {
-    for (const host of this.hosts) host.close();
-    await this.dns.close();
-    await Promise.all(this.#databases.map((database) => database.close()));
-    await removeFolder(this.#folder);
+    for (const host of this.hosts) host.closeSync();
+    await Promise.all([this.dns.close(), this.#parts.servers?.close()]);
   }
 }
 
-async function removeFolder(folder: string | null): Promise<void> {
-  if (folder !== null) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+function zoneOf({ name, publicName, ttlSeconds }: LabSettings, address: string): Zone {
+  const zone = new Map<string, readonly DnsRecord[]>();
+  if (name.toLowerCase() !== publicName.toLowerCase()) {
+    zone.set(name.toLowerCase(), [{ type: 'CNAME', data: publicName, ttlSeconds }]);
+  }
+  zone.set(publicName.toLowerCase(), [{ type: 'A', data: address, ttlSeconds }]);
+  return zone;
 }
 
-/**
- * Starts a lab.
- * @throws `INVALID_OPTION`; `LAB_UNAVAILABLE` with what this machine lacks and the command that adds it
- */
-export async function startLab(options?: LabOptions): Promise<Lab> {
-  const read = readLabOptions(options);
-  const factory = factoryOf(read);
-  const folder = factory === null ? null : await makeFolder();
-  const dns = new DnsServer({ ...read, address: '127.0.0.1', port: 0 });
-  const databases: Database[] = [];
-  const hosts: LabHost[] = [];
-  try {
-    databases.push(...(await startAll(factory, read.hosts, folder)));
-    hosts.push(...(await makeHosts(read.hosts, databases, new LoopbackPlan())));
-    await dns.start();
-    const [first, ...rest] = hosts;
-    if (first === undefined) throw new Error('a lab has at least one host');
-    return new Lab({ options: read, hosts: [first, ...rest], dns, databases, folder });
-  } catch (error) {
-    for (const host of hosts) host.close();
-    await dns.close();
-    await Promise.all(databases.map((database) => database.close()));
-    await removeFolder(folder);
-    throw error;
+async function listenOnOnePort(hosts: readonly LabHost[], addresses: AddressSource): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      let port = 0;
+      for (const [index, host] of hosts.entries()) port = await addAddress(host, index, port, addresses);
+      return;
+    } catch (error) {
+      for (const host of hosts) host.dropAddresses();
+      if (!isCode(error, 'EADDRINUSE') || attempt === PORT_ATTEMPTS) throw error;
+    }
   }
 }
 
-function factoryOf({ databases, postgres }: ReadLabOptions): DatabaseFactory | null {
-  if (databases === 'tcp-echo') return null;
-  return databases === 'embedded-postgres' ? embeddedPostgres(postgres) : databases;
+async function addAddress(host: LabHost, index: number, port: number, addresses: AddressSource): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const address = await addresses.next(index);
+    try {
+      return await host.addAddress(address, port);
+    } catch (error) {
+      if (isCode(error, 'EADDRNOTAVAIL')) throw addresses.unavailable(address, error);
+      if (!isCode(error, 'EADDRINUSE') || attempt === ADDRESS_ATTEMPTS) throw error;
+    }
+  }
 }
 
-/** Servers may run as another user, who must be able to pass. */
-async function makeFolder(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'eip-pool-lab-'));
-  await chmod(folder, 0o755);
-  return folder;
-}
-
-async function startAll(factory: DatabaseFactory | null, count: number, folder: string | null): Promise<Database[]> {
-  if (factory === null || folder === null) return [];
-  const started = await Promise.allSettled(Array.from({ length: count }, (_, index) => factory({ index, folder })));
-  const databases = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  const failed = started.find((each) => each.status === 'rejected');
-  if (failed === undefined) return databases;
-  await Promise.all(databases.map((database) => database.close()));
-  throw failed.reason;
-}
-
-async function makeHosts(count: number, databases: readonly Database[], plan: AddressPlan): Promise<LabHost[]> {
-  const port = await freePort(plan.next(0));
-  const hosts = Array.from({ length: count }, (_, index) => new LabHost(index, port, plan, databases[index] ?? null));
-  for (const host of hosts) await host.renew();
-  return hosts;
-}
-
-/** A port that is free on a fresh address is very probably free on the next ones. */
-async function freePort(address: string): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, address, 0);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }

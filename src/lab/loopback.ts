@@ -1,40 +1,49 @@
-import type { AddressInfo, Server } from 'node:net';
 import { EipPoolError } from '../errors.js';
 
-/** Hands out addresses on which hosts can listen. */
-export interface AddressPlan {
-  /** A fresh address for this host; never the same twice. */
-  next(host: number): string;
+/** Hands out addresses that no host had before. */
+export interface AddressSource {
+  next(hostIndex: number): Promise<string>;
+  /** The error for an address that the machine does not have. */
+  unavailable(address: string, cause: unknown): EipPoolError;
 }
+
+/** Process-wide, so that two labs of one process never share an address. */
+let handedOut: number = 0;
 
 /**
- * Any 127.x.y.z can be listened on in Linux. Elsewhere each needs an alias, so there the addresses are few and the same
- * for every process.
+ * Loopback addresses. Linux and Windows answer on all of 127.0.0.0/8: the process id chooses the block, so that
+ * test files that run side by side rarely meet; where they do, their ports differ. macOS answers on 127.0.0.1 only,
+ * until others are configured: a short predictable row, the same for each lab.
  */
-export class LoopbackPlan implements AddressPlan {
-  static #used = 0;
-
-  next(): string {
-    const count = LoopbackPlan.#used++;
-    if (process.platform !== 'linux') return `127.0.0.${2 + (count % 250)}`;
-    // Processes that share the second octet have other ports.
-    return `127.${16 + (process.pid % 200)}.${Math.floor(count / 250) % 250}.${2 + (count % 250)}`;
-  }
+export function loopbackAddresses(platform: NodeJS.Platform = process.platform): AddressSource {
+  return platform === 'linux' || platform === 'win32' ? wholeBlock() : aliases();
 }
 
-/** Listens, or says what the machine lacks. Port 0 for any. */
-export async function listen(server: Server, address: string, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: address, port, backlog: 1024 }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRNOTAVAIL') throw error;
-    const command =
-      process.platform === 'darwin' ? `sudo ifconfig lo0 alias ${address}` : `ip addr add ${address}/8 dev lo`;
-    throw new EipPoolError('LAB_UNAVAILABLE', `the lab cannot listen on ${address}; run: ${command}`, { cause: error });
-  });
-  return (server.address() as AddressInfo).port;
+function wholeBlock(): AddressSource {
+  return {
+    next: () => Promise.resolve(blockAddress(process.pid, handedOut++)),
+    unavailable: (address, cause) =>
+      new EipPoolError('LAB_UNAVAILABLE', `this machine has no loopback address ${address}`, { cause }),
+  };
+}
+
+/** 127.x.y.z with x, y from the process id and z from 1 to 254; after 254 addresses the next block of another process. */
+export function blockAddress(pid: number, count: number): string {
+  const block = (pid + Math.floor(count / 254) * 7_919) % (254 * 254);
+  return `127.${1 + Math.floor(block / 254)}.${1 + (block % 254)}.${1 + (count % 254)}`;
+}
+
+function aliases(): AddressSource {
+  let last = 1;
+  return {
+    next: () => Promise.resolve(`127.0.0.${++last}`),
+    unavailable: (address, cause) =>
+      new EipPoolError(
+        'LAB_UNAVAILABLE',
+        `this machine has no loopback address ${address}; add it with: sudo ifconfig lo0 alias ${address} ` +
+          '(each host and each move to a fresh address needs one more; ' +
+          'for 30 of them: for i in $(seq 2 31); do sudo ifconfig lo0 alias 127.0.0.$i; done)',
+        { cause },
+      ),
+  };
 }

