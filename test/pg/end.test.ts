@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
 import { Pool } from '../../src/pg/index.js';
-import { configOf, fill, makePool, next, portOf, resetLab, settled, startServers } from './support.js';
+import { configOf, fill, kill, makePool, next, portOf, resetLab, settled, startServers } from './support.js';
 
 const run = promisify(execFile);
 let lab: Lab;
@@ -54,7 +54,7 @@ describe('end()', () => {
     const pool = makePool(lab, { max: 2 });
     await fill(pool);
     const down = next(pool.endpoint!, 'down');
-    lab.hosts[0]!.kill();
+    await kill(lab, pool);
     const waiting = Array.from({ length: 5 }, () => settled(pool.connect()));
     await down;
     await pool.end();

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { outcomeOf, type MoveEvent } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/pg/index.js';
-import { fill, makePool, moved, next, portOf, resetLab, serverOf, settled, startServers } from './support.js';
+import { fill, kill, makePool, moved, next, portOf, resetLab, serverOf, settled, startServers } from './support.js';
 
 let lab: Lab;
 let pool: Pool;
@@ -102,7 +102,7 @@ describe('the old server is killed and the name moves', () => {
     await fill(pool);
     const inFlight = Array.from({ length: 5 }, () => settled(pool.query('select pg_sleep(30)')));
     await expect.poll(() => pool.idleCount).toBe(5);
-    await kill();
+    await kill(lab, pool);
     await move(1);
     const later = Array.from({ length: 20 }, () => serverOf(pool));
     for (const { error } of await Promise.all(inFlight)) {
@@ -116,7 +116,7 @@ describe('the old server is killed and the name moves', () => {
     make();
     await fill(pool);
     const down = next(pool.endpoint!, 'down');
-    await kill();
+    await kill(lab, pool);
     const waiting = Array.from({ length: 20 }, () => serverOf(pool));
     await down;
     await move(1);
@@ -128,7 +128,7 @@ describe('the old server is killed and the name moves', () => {
     make();
     await fill(pool);
     const down = next(pool.endpoint!, 'down');
-    await kill();
+    await kill(lab, pool);
     const waiting = serverOf(pool);
     await down;
     const recovered = next(pool.endpoint!, 'recovered');
@@ -141,7 +141,7 @@ describe('the old server is killed and the name moves', () => {
   it('ends the wait at the deadline with an error that an operator can read', async () => {
     make({ failover: { deadlineMillis: 1_500 } });
     await fill(pool, 2);
-    await kill();
+    await kill(lab, pool);
     const { error: waited } = await settled(pool.query('select 1'));
     expect(waited?.code).toBe('DEADLINE_EXCEEDED');
     expect(waited?.message).toMatch(
@@ -156,7 +156,7 @@ describe('the old server is killed and the name moves', () => {
   it('takes the driver’s own time-out for the deadline where there is one', async () => {
     make({ max: 1, connectionTimeoutMillis: 1_500 });
     await fill(pool, 1);
-    await kill();
+    await kill(lab, pool);
     const errors = await Promise.all([settled(pool.query('select 1')), settled(pool.query('select 1'))]);
     for (const { error } of errors) {
       expect(error?.message).toMatch(
@@ -315,14 +315,6 @@ describe('DNS misbehaves', () => {
 });
 
 let moveSeen: Promise<MoveEvent>;
-
-/** Resolves when every idle connection of the pool knows that its server is gone. */
-async function kill(): Promise<void> {
-  const gone = next(pool, 'remove');
-  lab.hosts[0]!.kill();
-  await gone;
-  await expect.poll(() => pool.idleCount).toBe(0);
-}
 
 /** Moves the name to that host at a fresh address; the pool's own move is awaited by `moveSeen`. */
 async function move(index: number): Promise<{ from: string; to: string }> {

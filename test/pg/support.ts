@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { expect } from 'vitest';
 import type { MoveEvent } from '../../src/index.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
 import { Pool, type PoolConfig } from '../../src/pg/index.js';
@@ -62,4 +63,12 @@ export async function settled<T>(promise: Promise<T>): Promise<{ value?: T; erro
 /** The next event; unlike `events.once`, it leaves 'error' alone. */
 export async function next<T>(emitter: NodeJS.EventEmitter, event: string): Promise<T> {
   return await new Promise((resolve) => emitter.once(event, resolve));
+}
+
+/** Kills the first host; resolves when every idle connection of the pool knows that its server is gone. */
+export async function kill(lab: Lab, pool: Pool): Promise<void> {
+  const gone = next(pool, 'remove');
+  lab.hosts[0]!.kill();
+  await gone;
+  await expect.poll(() => pool.idleCount).toBe(0);
 }
