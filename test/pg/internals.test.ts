@@ -1,0 +1,102 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Lab } from '../../src/lab/index.js';
+import * as internals from '../../src/pg/internals.js';
+import { settled, startServers } from './support.js';
+
+/** Each test says what breaks if a private member of the driver goes or changes its meaning. */
+let lab: Lab;
+let pool: pg.Pool;
+
+beforeAll(async () => {
+  lab = await startServers({ hosts: 1 });
+  pool = new pg.Pool({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection, max: 2 });
+}, 60_000);
+afterAll(async () => {
+  await pool?.end();
+  await lab?.close();
+});
+
+describe('the private members of pg-pool', () => {
+  it('_clients and _idle: or idle connections to the old server would be handed out', async () => {
+    const client = await pool.connect();
+    expect(internals.newestClient(pool)).toBe(client);
+    expect([internals.isMember(pool, client), internals.isIdle(pool, client)]).toEqual([true, false]);
+    client.release();
+    expect(internals.isIdle(pool, client)).toBe(true);
+    internals.takeOut(pool, client);
+    expect([pool.totalCount, pool.idleCount, client.listenerCount('error')]).toEqual([0, 0, 0]);
+    internals.closeClient(pool, client);
+    await new Promise((resolve) => pool.once('remove', resolve));
+  });
+
+  it('_expired: or a leased connection would return to the pool after its address was left', async () => {
+    const client = await pool.connect();
+    internals.expire(pool, client);
+    const removed = new Promise((resolve) => pool.once('remove', resolve));
+    client.release();
+    await removed;
+    expect(pool.totalCount).toBe(0);
+  });
+
+  it('_pendingQueue and _pulseQueue: or callers would not be served after a failover, or by end()', async () => {
+    const held = await Promise.all([pool.connect(), pool.connect()]);
+    const waiting = pool.connect();
+    const [item] = internals.waiting(pool);
+    expect(internals.unqueue(pool, item)).toEqual([item]);
+    expect(pool.waitingCount).toBe(0);
+    internals.queueFirst(pool, item!);
+    internals.takeOut(pool, held[0]!);
+    internals.pulse(pool);
+    (await waiting).release();
+    internals.closeClient(pool, held[0]!);
+    held[1]!.release();
+    const refused = settled(new Promise((_, reject) => reject(new Error('x'))));
+    expect((await refused).error?.message).toBe('x');
+  });
+
+  it('_clients again: or end() would not wait for leases that drain', async () => {
+    const other = new pg.Pool({ ...pool.options, password: lab.connection!.password });
+    const client = await other.connect();
+    internals.takeOut(other, client);
+    internals.putBack(other, [client]);
+    const ended = other.end();
+    expect(other.ended).toBe(false);
+    client.release();
+    await ended;
+  });
+
+  it('newClient: or nobody would wait through a failover', async () => {
+    const other = new pg.Pool({ ...pool.options, password: lab.connection!.password });
+    const made = await new Promise<pg.PoolClient | undefined>((resolve) => {
+      internals.makeClient(other, {
+        callback: (_error, client, release) => {
+          release();
+          resolve(client);
+        },
+      });
+    });
+    expect(made).toBeInstanceOf(pg.Client);
+    await other.end();
+  });
+});
+
+describe('the private members of pg', () => {
+  it('connection and its stream: or no socket could be told apart', () => {
+    const stream = {};
+    const client = new pg.Client({ stream: (() => stream) as never });
+    expect(internals.streamOf(client)).toBe(stream);
+  });
+
+  it('_activeQuery and the errorMessage event: or a read-only refusal could not be called rejected', async () => {
+    const client = await pool.connect();
+    const seen: (string | undefined)[] = [];
+    const late = new pg.Client({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection });
+    internals.onServerError(late, () => seen.push(internals.activeStatement(late)));
+    await late.connect();
+    await settled(late.query('select 1 / 0'));
+    expect(seen).toEqual(['select 1 / 0']);
+    await late.end();
+    client.release();
+  });
+});

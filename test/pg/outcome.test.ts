@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
+import { outcomeOf } from '../../src/index.js';
+import type { Lab } from '../../src/lab/index.js';
+import type { Pool } from '../../src/pg/index.js';
+import { kill, makePool, next, resetLab, settled, startServers } from './support.js';
+
+let lab: Lab;
+let pool: Pool;
+
+beforeAll(async () => {
+  lab = await startServers();
+}, 60_000);
+beforeEach(async () => {
+  await resetLab(lab);
+  pool = makePool(lab);
+});
+afterEach(async () => {
+  await pool.end();
+});
+afterAll(async () => {
+  await lab?.close();
+});
+
+/** What is known of a statement that failed. */
+async function outcomeAfter(work: () => Promise<unknown>): Promise<{ code: unknown; outcome: unknown }> {
+  const { error } = await settled(work());
+  expect(error, 'the work must fail').toBeDefined();
+  return { code: error?.code ?? error?.message, outcome: outcomeOf(error) };
+}
+
+/** A pool whose sessions cannot write, as on a server that was demoted. */
+async function onReadOnly<T>(work: (readOnly: Pool) => Promise<T>): Promise<T> {
+  const readOnly = makePool(lab, { options: '-c default_transaction_read_only=on' });
+  try {
+    return await work(readOnly);
+  } finally {
+    await readOnly.end();
+  }
+}
+
+describe('the outcome, as PostgreSQL itself reports it, of', () => {
+  it('one statement that a read-only server refuses is rejected', async () => {
+    await pool.query('create table if not exists t (n int)');
+    const rejected = { code: '25006', outcome: 'rejected' };
+    await onReadOnly(async (readOnly) => {
+      expect(await outcomeAfter(() => readOnly.query('insert into t values (1)'))).toEqual(rejected);
+      expect(await outcomeAfter(() => readOnly.query('insert into t values ($1)', [1]))).toEqual(rejected);
+    });
+  });
+
+  it('several statements, DO and CALL there is unknown, since a part of them may be committed', async () => {
+    await pool.query(
+      `create table if not exists half (n int);
+       create or replace procedure p() language plpgsql as $$ begin
+         commit; set transaction read write; insert into half values (1); commit; insert into half values (2); end $$`,
+    );
+    const before = (await pool.query('select from half')).rowCount ?? 0;
+    const results = await onReadOnly(async (readOnly) => [
+      await outcomeAfter(() => readOnly.query('call p()')),
+      await outcomeAfter(() => readOnly.query('do $$ begin create table u (n int); end $$')),
+      await outcomeAfter(() => readOnly.query('select 1; create table u (n int)')),
+    ]);
+    expect(results).toEqual(Array(3).fill({ code: '25006', outcome: 'unknown' }));
+    // The first half of the CALL is there: this is why.
+    expect((await pool.query('select from half')).rowCount).toBe(before + 1);
+  });
+
+  it('an ordinary error is left to its SQLSTATE', async () => {
+    expect(await outcomeAfter(() => pool.query('select 1 / 0'))).toEqual({ code: '22012', outcome: undefined });
+    expect(await outcomeAfter(() => pool.query('selec'))).toEqual({ code: '42601', outcome: undefined });
+  });
+
+  it('a statement whose session is terminated is unknown', async () => {
+    const client = await pool.connect();
+    const pid = (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
+    const sleeping = outcomeAfter(() => client.query('select pg_sleep(30)'));
+    await expect
+      .poll(
+        async () =>
+          (await pool.query('select from pg_stat_activity where pid = $1 and wait_event = $2', [pid, 'PgSleep']))
+            .rowCount,
+      )
+      .toBe(1);
+    await pool.query('select pg_terminate_backend($1)', [pid]);
+    expect(await sleeping).toEqual({ code: '57P01', outcome: 'unknown' });
+    client.release(true);
+  });
+
+  it('a statement whose connection is reset is unknown', async () => {
+    const client = await pool.connect();
+    const sleeping = outcomeAfter(() => client.query('select pg_sleep(30)'));
+    await expect.poll(() => lab.hosts[0]!.connections).toBeGreaterThan(0);
+    lab.hosts[0]!.kill();
+    expect((await sleeping).outcome).toBe('unknown');
+    // Nothing more can be written on it.
+    expect((await outcomeAfter(() => client.query('select 1'))).outcome).toBe('not-sent');
+    client.release(true);
+  });
+
+  it('a log-in that fails is not-sent', async () => {
+    const wrong = makePool(lab, { password: 'wrong' });
+    expect(await outcomeAfter(() => wrong.query('select 1'))).toEqual({ code: '28P01', outcome: 'not-sent' });
+    const nowhere = makePool(lab, { database: 'nowhere' });
+    expect(await outcomeAfter(() => nowhere.query('select 1'))).toEqual({ code: '3D000', outcome: 'not-sent' });
+    await lab.hosts[0]!.refuse();
+    const refused = makePool(lab);
+    expect(await outcomeAfter(() => refused.query('select 1'))).toEqual({ code: 'ECONNREFUSED', outcome: 'not-sent' });
+    await Promise.all([wrong.end(), nowhere.end(), refused.end()]);
+  });
+
+  it('a wait that ended without a server is not-sent', async () => {
+    const waiting = makePool(lab, { failover: { deadlineMillis: 1_500 } });
+    await waiting.query('select 1');
+    await kill(lab, waiting);
+    expect(await outcomeAfter(() => waiting.query('select 1'))).toEqual({
+      code: 'DEADLINE_EXCEEDED',
+      outcome: 'not-sent',
+    });
+    await waiting.end();
+    expect((await outcomeAfter(() => waiting.query('select 1'))).outcome).toBe('not-sent');
+  });
+
+  it('a server without a free slot is waited for', async () => {
+    const full = await startServers({
+      hosts: 1,
+      postgres: { settings: { max_connections: '7', superuser_reserved_connections: '3' } },
+    });
+    try {
+      const holder = makePool(full, { max: 4 });
+      const held = await Promise.all([1, 2, 3, 4].map(() => holder.connect()));
+      const waiter = makePool(full);
+      expect(await outcomeAfter(() => waiter.query('select 1'))).toEqual({ code: '53300', outcome: 'not-sent' });
+      held.pop()!.release(true);
+      await expect.poll(async () => (await settled(waiter.query('select 1'))).error).toBeUndefined();
+      const one = await waiter.connect();
+      const down = next(waiter.endpoint!, 'suspect');
+      const second = waiter.connect();
+      await Promise.race([down, next(waiter.endpoint!, 'down')]);
+      held.pop()!.release(true);
+      (await second).release();
+      one.release();
+      for (const client of held) client.release();
+      await Promise.all([holder.end(), waiter.end()]);
+    } finally {
+      await full.close();
+    }
+  });
+});
