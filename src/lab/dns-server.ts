@@ -79,8 +79,13 @@ export class DnsServer {
   /** Internal: the lab starts it. */
   static async start(options: DnsServerOptions): Promise<DnsServer> {
     const server = new DnsServer(options);
-    await server.resume();
-    return server;
+    try {
+      await server.resume();
+      return server;
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
   }
 
   /** `address:port` of the private view, as `follow`'s `servers` takes it. */

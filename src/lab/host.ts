@@ -3,6 +3,7 @@ import { EipPoolError, messageOf } from '../errors.js';
 import { millis } from '../options.js';
 import type { Database, LabDatabase } from './database.js';
 import { type HostFault, isListening, passageOf } from './host-fault.js';
+import type { Network } from './lab-network.js';
 import { Listener } from './listener.js';
 import { type Backend, ProxiedConnection } from './proxied-connection.js';
 
@@ -11,6 +12,7 @@ export interface HostSnapshot {
   readonly address: string;
   readonly addresses: readonly string[];
   readonly fault: HostFault;
+  readonly blackholed: boolean;
   readonly connections: number;
   readonly accepted: number;
 }
@@ -24,6 +26,7 @@ export class LabHost {
   readonly index: number;
   /** `host-0`, `host-1`, … */
   readonly id: string;
+  readonly #network: Network;
   readonly #listeners: Listener[] = [];
   readonly #connections: Set<ProxiedConnection> = new Set();
   readonly #acceptedBy: Map<string, number> = new Map();
@@ -32,12 +35,14 @@ export class LabHost {
   #databaseListens: boolean = true;
   #port: number = 0;
   #fault: HostFault = { kind: 'none' };
+  #blackholed: boolean = false;
   /** Opening is asynchronous: one change of the doors after the other. */
   #doors: Promise<void> = Promise.resolve();
 
   /** Internal: the lab makes its hosts. */
-  constructor(index: number) {
+  constructor(index: number, network: Network) {
     this.index = index;
+    this.#network = network;
     this.id = `host-${index}`;
   }
 
@@ -62,6 +67,11 @@ export class LabHost {
 
   get fault(): HostFault {
     return this.#fault;
+  }
+
+  /** Whether packets to and from it get lost; besides any {@link fault}. */
+  get blackholed(): boolean {
+    return this.#blackholed;
   }
 
   /** Client connections that are open as far as the host knows. */
@@ -103,9 +113,27 @@ export class LabHost {
     this.#setFault({ kind: 'slow', millis: millis(0, 0)(delayMillis, 'slow.millis') });
   }
 
-  /** Well again: listens, forwards, answers. Resolves when it listens. Does not restart a database that was killed itself. */
+  /**
+   * The host is gone: each packet to and from any of its addresses gets lost, without a RST or an ICMP message. In force when
+   * the promise resolves. Inside {@link runInNetwork} only; elsewhere `LAB_UNAVAILABLE`.
+   */
+  async blackhole(): Promise<void> {
+    if (this.#blackholed) return;
+    await this.#network.drop(this.addresses);
+    this.#blackholed = true;
+  }
+
+  /** Packets arrive again. What TCP still holds is sent again, in its own time. */
+  async unblackhole(): Promise<void> {
+    if (!this.#blackholed) return;
+    this.#blackholed = false;
+    await this.#network.undrop(this.addresses);
+  }
+
+  /** Well again: packets arrive, it listens, forwards, answers. Resolves when it listens. Does not restart a database that was killed itself. */
   async restore(): Promise<void> {
     this.#setFault({ kind: 'none' });
+    await this.unblackhole();
     await this.#doors;
   }
 
@@ -115,8 +143,8 @@ export class LabHost {
   }
 
   snapshot(): HostSnapshot {
-    const { id, address, addresses, fault, connections, accepted } = this;
-    return { id, address, addresses, fault, connections, accepted };
+    const { id, address, addresses, fault, blackholed, connections, accepted } = this;
+    return { id, address, addresses, fault, blackholed, connections, accepted };
   }
 
   /** Internal: the lab gives it its server; until then it echoes. */
@@ -134,6 +162,7 @@ export class LabHost {
     const listener = new Listener(address, (client, dialled) => this.#accept(client, dialled));
     this.#port = await listener.open(port);
     this.#listeners.push(listener);
+    if (this.#blackholed) await this.#network.drop([address]);
     this.#moveDoors();
     await this.#doors;
     return this.#port;

@@ -4,5 +4,7 @@ export type { DnsQuery, DnsServer } from './dns-server.js';
 export type { LabConnection, PostgresOptions } from './embedded-postgres.js';
 export type { HostFault } from './host-fault.js';
 export type { HostSnapshot, LabHost } from './host.js';
+export type { LabNetwork, PacketCounter } from './lab-network.js';
 export { startLab, type Lab, type LabMove, type LabSnapshot, type MoveOptions } from './lab.js';
+export { probeRealNetwork, type RealNetwork, runInNetwork, type RunInNetworkOptions } from './network-namespace.js';
 export type { LabOptions } from './options.js';

@@ -5,8 +5,10 @@ import type { DnsRecord, Zone } from './dns-mode.js';
 import { DnsServer } from './dns-server.js';
 import { CONNECTION, type LabConnection } from './embedded-postgres.js';
 import { type HostSnapshot, LabHost } from './host.js';
-import { type AddressSource, loopbackAddresses } from './loopback.js';
+import { type LabNetwork, loopbackNetwork, type Network } from './lab-network.js';
+import type { AddressSource } from './loopback.js';
 import { type LabOptions, type LabSettings, readLabOptions } from './options.js';
+import { realNetwork } from './real-network.js';
 import { Servers } from './servers.js';
 import { loadWire } from './wire.js';
 
@@ -51,7 +53,7 @@ interface Parts {
   readonly hosts: readonly LabHost[];
   readonly dns: DnsServer;
   readonly servers: Servers | undefined;
-  readonly addresses: AddressSource;
+  readonly network: Network;
 }
 
 /** A port must be free on every host's address; so many ports are tried. */
@@ -67,14 +69,13 @@ const ADDRESS_ATTEMPTS: number = 8;
  */
 export async function startLab(options?: LabOptions): Promise<Lab> {
   const settings = readLabOptions(options);
-  const addresses = loopbackAddresses();
-  const [wire, servers] = await Promise.all([
-    loadWire(),
-    settings.databases === 'tcp-echo' ? undefined : Servers.start(settings),
-  ]);
-  const hosts = Array.from({ length: settings.hosts }, (_, index) => new LabHost(index));
+  const wire = await loadWire();
+  const network = await (settings.network === 'real' ? realNetwork() : loopbackNetwork());
+  let servers: Servers | undefined;
+  const hosts = Array.from({ length: settings.hosts }, (_, index) => new LabHost(index, network));
   try {
-    await listenOnOnePort(hosts, addresses);
+    if (settings.databases !== 'tcp-echo') servers = await Servers.start(settings);
+    await listenOnOnePort(hosts, network.addresses);
     for (const [index, host] of hosts.entries()) {
       const database = servers?.databases[index];
       if (database !== undefined) host.setDatabase(database);
@@ -87,12 +88,12 @@ export async function startLab(options?: LabOptions): Promise<Lab> {
       publicClients,
       privateZone: zoneOf(settings, hosts[0]?.address ?? ''),
       publicZone: zoneOf(settings, settings.publicAddress),
-      listen: { private: { address: '127.0.0.1', port: 0 }, public: { address: '127.0.0.1', port: 0 } },
+      listen: network.dns,
     });
-    return new Lab({ settings, hosts, dns, servers, addresses });
+    return new Lab({ settings, hosts, dns, servers, network });
   } catch (error) {
     for (const host of hosts) host.closeSync();
-    await servers?.close();
+    await Promise.allSettled([servers?.close(), network.close()]);
     throw error;
   }
 }
@@ -148,6 +149,10 @@ export class Lab {
     return this.#current;
   }
 
+  get network(): LabNetwork {
+    return this.#parts.network;
+  }
+
   get dns(): DnsServer {
     return this.#parts.dns;
   }
@@ -167,7 +172,7 @@ export class Lab {
     const index = this.hosts.indexOf(host);
     if (index < 0) throw invalidOption('host', 'one of lab.hosts', host);
     if (this.#closing !== undefined) throw new EipPoolError('LAB_UNAVAILABLE', 'the lab was closed');
-    if (fresh) await addAddress(host, index, this.port, this.#parts.addresses);
+    if (fresh) await addAddress(host, index, this.port, this.#parts.network.addresses);
     if (delayMillis > 0) await new Promise<void>((resolve) => systemClock.setAwaited(resolve, delayMillis));
     const from = this.dns.answer.a[0] ?? '';
     this.dns.setAnswer({ a: [host.address] });
@@ -210,7 +215,7 @@ export class Lab {
 
   async #close(): Promise<void> {
     for (const host of this.hosts) host.closeSync();
-    await Promise.all([this.dns.close(), this.#parts.servers?.close()]);
+    await Promise.all([this.dns.close(), this.#parts.servers?.close(), this.#parts.network.close()]);
   }
 }
 
