@@ -25,7 +25,7 @@ export interface SetOptions {
 }
 
 /** Closing a thousand sockets at once must not block the event loop for longer than this. */
-const SLICE_MILLIS = 10;
+const SLICE_MILLIS = 4;
 
 /** Every socket of one endpoint, made to agree with its answer whenever that changes. */
 export class SocketSet implements SocketHost {
