@@ -9,4 +9,5 @@ export { EipPoolError, isEipPoolError, type ErrorCode } from './errors.js';
 export { outcomeOf, type Outcome } from './outcome/outcome.js';
 export type { Connection, Prober, Reply } from './sockets/connection.js';
 export { Endpoint, follow, type Snapshot } from './sockets/endpoint.js';
-export type { SocketPlan, TrackedSocket } from './sockets/tracked-socket.js';
+export type { SocketPlan } from './sockets/socket-host.js';
+export type { TrackedSocket } from './sockets/tracked-socket.js';

@@ -8,7 +8,8 @@ import { invalidOption } from '../options.js';
 import type { Prober } from './connection.js';
 import { Judge } from './judge.js';
 import { SocketSet } from './socket-set.js';
-import { type SocketPlan, TrackedSocket } from './tracked-socket.js';
+import type { SocketPlan } from './socket-host.js';
+import { TrackedSocket } from './tracked-socket.js';
 
 /** {@link EndpointSnapshot}, and what hangs on the endpoint. */
 export interface Snapshot extends EndpointSnapshot {

@@ -5,7 +5,8 @@ import type { Condition } from '../endpoint/adopt.js';
 import { EipPoolError } from '../errors.js';
 import { Gate } from './gate.js';
 import { partOf, type Parting } from './parting.js';
-import type { SocketHost, Target, TrackedSocket } from './tracked-socket.js';
+import type { SocketHost, Target } from './socket-host.js';
+import type { TrackedSocket } from './tracked-socket.js';
 
 /** What the set needs of its endpoint. */
 export interface Following {

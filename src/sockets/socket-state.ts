@@ -13,7 +13,8 @@ export type SocketState =
   | { readonly kind: 'open'; readonly address: Address }
   /** The name has left the address, or the address is dead; the socket ends, or will at its lease's deadline. */
   | { readonly kind: 'leaving'; readonly address: Address }
-  | { readonly kind: 'closed' };
+  /** The address that it was connected to, if it ever was. */
+  | { readonly kind: 'closed'; readonly address: Address | null };
 
 /** The states in which the application has not yet been told that it is connected. */
 export function isConnecting(state: SocketState): boolean {

@@ -1,42 +1,13 @@
 import { Socket } from 'node:net';
-import type { Clock, Timer } from '../clock.js';
+import type { Timer } from '../clock.js';
 import { type Address, canonicalAddress, withPort } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
 import { EipPoolError } from '../errors.js';
 import type { Connection } from './connection.js';
-import type { Gate, Ticket } from './gate.js';
+import type { Ticket } from './gate.js';
 import { HeldWrites } from './held-writes.js';
+import type { SocketHost, SocketPlan } from './socket-host.js';
 import { isConnecting, type SocketState } from './socket-state.js';
-
-/** Where a socket should dial now. */
-export type Target =
-  | { readonly kind: 'address'; readonly address: Address; readonly gate: Gate }
-  /** No answer yet; the socket is told when there is one. */
-  | { readonly kind: 'unresolved' }
-  | { readonly kind: 'refused'; readonly cause: EipPoolError };
-
-/** What a socket needs of the set it belongs to. */
-export interface SocketHost {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly connectTimeoutMillis: number;
-  has(address: Address): boolean;
-  /** Is there an address in the answer that is not in `tried`? */
-  hasOther(tried: ReadonlySet<Address>): boolean;
-  target(tried: ReadonlySet<Address>): Target;
-  /** Asks for an answer; rejects when there is none to be had now. */
-  resolve(): Promise<unknown>;
-  report(address: Address, condition: Condition, cause?: unknown): void;
-  suspect(address: Address, cause: unknown): void;
-  connected(address: Address, millis: number): void;
-  add(socket: TrackedSocket): void;
-  remove(socket: TrackedSocket): void;
-}
-
-export interface SocketPlan {
-  /** Asked after each failure, when no address is left untried: should the socket try again until it is destroyed? */
-  readonly persist: (cause: unknown) => boolean;
-}
 
 /** Design, sockets rule 5; it finds a single dead flow in about 15 s. */
 const KEEPALIVE_MILLIS = 5_000;
@@ -153,7 +124,7 @@ export class TrackedSocket extends Socket {
   }
 
   override destroy(error?: Error): this {
-    if (this.#state.kind === 'new') this.#state = { kind: 'closed' };
+    if (this.#state.kind === 'new') this.#state = { kind: 'closed', address: null };
     if (!isConnecting(this.#state)) {
       if (error === undefined && !this.readableEnded) this.#askedToClose = true;
       if (error !== undefined) this.#lastError = error;
@@ -358,7 +329,7 @@ export class TrackedSocket extends Socket {
     if (state.kind === 'closed') return;
     this.#clearTimer();
     this.#final = { error };
-    this.#state = { kind: 'closed' };
+    this.#state = { kind: 'closed', address: null };
     if (state.kind === 'waiting' || state.kind === 'dialling') state.ticket?.end('aborted');
     this.#host.remove(this);
     // A handle that is open, or closing, tells when it is closed; without one there is only us to tell.
@@ -381,7 +352,7 @@ export class TrackedSocket extends Socket {
   #onClosed(): void {
     const state = this.#state;
     this.#clearTimer();
-    this.#state = { kind: 'closed' };
+    this.#state = { kind: 'closed', address: this.dialledAddress };
     this.#host.remove(this);
     if (state.kind === 'handshake') {
       const told = this.#askedToClose || !this.#host.has(state.address);

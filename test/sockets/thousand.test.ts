@@ -22,8 +22,12 @@ it('a thousand sockets are closed by one move, and come back through the gate', 
     const socket = endpoint.connect(lab.port);
     socket.once('connectionAttempt', () => (attempts.most = Math.max(attempts.most, ++attempts.now)));
     socket.once('error', (error) => errors.push(error));
-    await new Promise((resolve) => socket.once('connect', resolve));
-    attempts.now--;
+    await new Promise<void>((resolve) => {
+      socket.once('connect', () => {
+        attempts.now--;
+        resolve();
+      });
+    });
     return socket;
   };
   const sockets = await Promise.all(Array.from({ length: COUNT }, connect));
