@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type DnsMode, type Lab, startLab } from '../../src/lab/index.js';
 
@@ -178,6 +179,21 @@ describe('the server', () => {
 
   it('answers bytes that are no query with FORMERR, or not at all', async () => {
     expect((await exchange(Buffer.from([0xab, 0xcd, 1]))).toString('hex')).toMatch(/^abcd8001/);
+  });
+
+  it('goes on whatever bytes it gets', async () => {
+    const bytes = fc.uint8Array({ minLength: 1, maxLength: 80 }).map((array) => Buffer.from(array));
+    const socket = createSocket('udp4');
+    const [address, port] = lab.servers[0]!.split(':');
+    await fc.assert(
+      fc.asyncProperty(bytes, async (message) => {
+        const next = lab.dns.nextQuery();
+        socket.send(message, Number(port), address);
+        await next;
+      }),
+    );
+    socket.close();
+    expect(await outcome()).toEqual([lab.current.address]);
   });
 
   it('tells who waits for a query that the lab was closed', async () => {
