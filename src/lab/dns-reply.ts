@@ -1,8 +1,12 @@
 import { isIPv6 } from 'node:net';
-import type { Answer, DecodedPacket, Question, StringAnswer } from 'dns-packet';
 import type { DnsMode, DnsRecord, Zone } from './dns-mode.js';
-import type { Wire } from './wire.js';
+import type { Wire, WireQuery, WireQuestion, WireRecord } from './wire.js';
 
+/** Header bits and response codes: RFC 1035, section 4.1.1. */
+const AUTHORITATIVE_ANSWER: number = 0x400;
+const TRUNCATED_RESPONSE: number = 0x200;
+const RECURSION_DESIRED: number = 0x100;
+const RECURSION_AVAILABLE: number = 0x80;
 const NOERROR: number = 0;
 const FORMERR: number = 1;
 const SERVFAIL: number = 2;
@@ -30,13 +34,13 @@ export interface Reply {
 
 interface Found {
   readonly rcode: number;
-  readonly answers: readonly StringAnswer[];
+  readonly answers: readonly WireRecord[];
 }
 
 /** What the server says to one query. Pure: the caller sends it, late if the mode says so. */
-export function replyTo(query: DecodedPacket, bytes: Buffer, context: ReplyContext): Reply {
+export function replyTo(query: WireQuery, bytes: Buffer, context: ReplyContext): Reply {
   const { wire, mode, zone, override } = context;
-  const question = query.questions?.[0];
+  const question = query.questions[0];
   if (question === undefined) return plain(wire, query, { rcode: FORMERR, answers: [] });
   const found = find(zone, question, override);
   switch (mode.kind) {
@@ -64,7 +68,7 @@ export function replyTo(query: DecodedPacket, bytes: Buffer, context: ReplyConte
     case 'truncated':
       return context.transport === 'tcp' ? plain(wire, query, found) : truncated(wire, query);
     case 'wrong-id':
-      return { ...plain(wire, { ...query, id: (query.id ?? 0) ^ 0xffff }, found), addresses: [] };
+      return { ...plain(wire, { ...query, id: query.id ^ 0xffff }, found), addresses: [] };
     case 'wrong-name':
       return wrongName(wire, query, question, found);
     case 'cname-loop':
@@ -85,8 +89,8 @@ export function noQuery(bytes: Buffer): Reply {
 }
 
 /** Follows the CNAMEs of the zone to the records of the type that was asked for. */
-function find(zone: Zone, question: Question, override: readonly string[] | undefined): Found {
-  const answers: StringAnswer[] = [];
+function find(zone: Zone, question: WireQuestion, override: readonly string[] | undefined): Found {
+  const answers: WireRecord[] = [];
   let name = question.name;
   if (!zone.has(name.toLowerCase())) return { rcode: NXDOMAIN, answers };
   for (let step = 0; step < MAX_CHAIN; step++) {
@@ -105,47 +109,46 @@ function find(zone: Zone, question: Question, override: readonly string[] | unde
 
 function addressRecords(
   name: string,
-  question: Question,
+  question: WireQuestion,
   records: readonly DnsRecord[],
   override: readonly string[] | undefined,
-): StringAnswer[] {
+): WireRecord[] {
   const ttlSeconds = records[0]?.ttlSeconds ?? 0;
   const shown =
     override?.map((data) => ({ type: isIPv6(data) ? ('AAAA' as const) : ('A' as const), data, ttlSeconds })) ?? records;
   return shown.filter((record) => record.type === question.type).map((record) => toAnswer(name, record));
 }
 
-function toAnswer(name: string, { type, data, ttlSeconds }: DnsRecord): StringAnswer {
+function toAnswer(name: string, { type, data, ttlSeconds }: DnsRecord): WireRecord {
   return { type, name, ttl: ttlSeconds, class: 'IN', data };
 }
 
-function plain(wire: Wire, query: DecodedPacket, found: Found, additionals: Answer[] = []): Reply {
+function plain(wire: Wire, query: WireQuery, found: Found, additionals: readonly WireRecord[] = []): Reply {
   const message = wire.encode({
     type: 'response',
-    id: query.id ?? 0,
-    flags:
-      wire.AUTHORITATIVE_ANSWER | wire.RECURSION_AVAILABLE | (query.flag_rd ? wire.RECURSION_DESIRED : 0) | found.rcode,
-    questions: query.questions?.slice(0, 1) ?? [],
-    answers: [...found.answers],
+    id: query.id,
+    flags: AUTHORITATIVE_ANSWER | RECURSION_AVAILABLE | (query.flag_rd ? RECURSION_DESIRED : 0) | found.rcode,
+    questions: query.questions.slice(0, 1),
+    answers: found.answers,
     additionals,
   });
   const addresses = found.answers.filter((a) => a.type === 'A' || a.type === 'AAAA').map((a) => a.data);
   return { messages: [message], addresses };
 }
 
-function truncated(wire: Wire, query: DecodedPacket): Reply {
-  const flags = wire.AUTHORITATIVE_ANSWER | wire.TRUNCATED_RESPONSE;
-  const message = wire.encode({ type: 'response', id: query.id ?? 0, flags, questions: query.questions ?? [] });
+function truncated(wire: Wire, query: WireQuery): Reply {
+  const flags = AUTHORITATIVE_ANSWER | TRUNCATED_RESPONSE;
+  const message = wire.encode({ type: 'response', id: query.id, flags, questions: query.questions });
   return { messages: [message], addresses: [] };
 }
 
-function wrongName(wire: Wire, query: DecodedPacket, question: Question, found: Found): Reply {
+function wrongName(wire: Wire, query: WireQuery, question: WireQuestion, found: Found): Reply {
   const name = `not-${question.name}`.slice(0, 63 + question.name.length - (question.name.split('.')[0]?.length ?? 0));
   const answers = found.answers.map((answer) => ({ ...answer, name }));
   return { ...plain(wire, { ...query, questions: [{ ...question, name }] }, { ...found, answers }), addresses: [] };
 }
 
-function loop(question: Question): StringAnswer[] {
+function loop(question: WireQuestion): WireRecord[] {
   const there = `loop.${question.name}`;
   return [
     { type: 'CNAME', name: question.name, ttl: 1, class: 'IN', data: there },
@@ -153,10 +156,10 @@ function loop(question: Question): StringAnswer[] {
   ];
 }
 
-function padding(name: string): Answer[] {
+function padding(name: string): WireRecord[] {
   const text = 'x'.repeat(250);
   return Array.from({ length: Math.ceil(OVERSIZED_BYTES / 250) }, () => ({
-    type: 'TXT' as const,
+    type: 'TXT',
     name,
     ttl: 1,
     class: 'IN' as const,

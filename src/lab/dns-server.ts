@@ -1,5 +1,4 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import type { DecodedPacket } from 'dns-packet';
 import { type Cidr, Ranges } from '../endpoint/address.js';
 import { systemClock, type Timer } from '../clock.js';
 import { EipPoolError } from '../errors.js';
@@ -14,7 +13,7 @@ import {
 } from './dns-mode.js';
 import { DnsPort, type Received } from './dns-port.js';
 import { noQuery, type Reply, replyTo } from './dns-reply.js';
-import type { Wire } from './wire.js';
+import type { Wire, WireQuery } from './wire.js';
 
 /** One query, in the order in which the replies left. */
 export interface DnsQuery {
@@ -182,13 +181,13 @@ export class DnsServer {
     const at = systemClock.now();
     const view = this.#publicClients.has(received.client) ? 'public' : portView;
     const packet = this.#decode(received.bytes);
-    const { type, name } = packet?.questions?.[0] ?? { type: '', name: '' };
+    const { type, name } = packet?.questions[0] ?? { type: '', name: '' };
     const reply = packet === undefined ? noQuery(received.bytes) : this.#reply(packet, received, view);
     const { transport, client } = received;
     this.#send(received, reply, { at, type, name, view, transport, client, addresses: reply.addresses });
   }
 
-  #decode(bytes: Buffer): DecodedPacket | undefined {
+  #decode(bytes: Buffer): WireQuery | undefined {
     try {
       return this.#wire.decode(bytes);
     } catch {
@@ -196,9 +195,9 @@ export class DnsServer {
     }
   }
 
-  #reply(packet: DecodedPacket, { bytes, transport }: Received, view: DnsView): Reply {
+  #reply(packet: WireQuery, { bytes, transport }: Received, view: DnsView): Reply {
     const shown = this.#mode.kind === 'public' ? 'public' : view;
-    const override = shown === 'private' ? this.#nextFlicker(packet.questions?.[0]?.type) : undefined;
+    const override = shown === 'private' ? this.#nextFlicker(packet.questions[0]?.type) : undefined;
     const context = { wire: this.#wire, mode: this.#mode, zone: this.#zones[shown], transport, override };
     return replyTo(packet, bytes, context);
   }
