@@ -213,11 +213,8 @@ export class EmbeddedPostgres implements Database {
       'ignore',
     );
     const tree = new ProcessTree(child);
-    const { pid } = child;
-    if (pid !== undefined) this.#watchdog.add(pid);
     const exited = once(child, 'close');
     child.on('exit', () => {
-      if (pid !== undefined) this.#watchdog.delete(pid);
       if (this.#state.kind === 'running' && this.#state.tree === tree) this.#state = { kind: 'stopped' };
       for (const listener of this.#listeners) listener(false);
     });
@@ -240,6 +237,7 @@ export class EmbeddedPostgres implements Database {
       env: ENVIRONMENT,
       stdio: [stdin, 'ignore', 'pipe'],
     });
+    this.#watchdog.guard(child);
     child.on('error', (error) => this.#context.log(`${program}: ${error.message}`));
     return child;
   }

@@ -22,14 +22,9 @@ export class ProcessTree {
     return this.#root.pid;
   }
 
-  /** At once. The root is stopped first, so that it can make no further child. */
+  /** At once. Returns the children. */
   killSync(): readonly number[] {
-    if (!this.running) return [];
-    this.#root.kill('SIGSTOP');
-    const children = childrenOf(this.#root.pid!);
-    for (const pid of children) send(pid, 'SIGKILL');
-    this.#root.kill('SIGKILL');
-    return children;
+    return this.running ? killTree(this.#root.pid!) : [];
   }
 
   /** Resolves when root and children are gone. */
@@ -52,6 +47,15 @@ export class ProcessTree {
     for (const pid of childrenOf(this.#root.pid!)) send(pid, 'SIGCONT');
     this.#root.kill('SIGCONT');
   }
+}
+
+/** The root is stopped first, so that it can make no further child. */
+function killTree(root: number): readonly number[] {
+  send(root, 'SIGSTOP');
+  const children = childrenOf(root);
+  for (const pid of children) send(pid, 'SIGKILL');
+  send(root, 'SIGKILL');
+  return children;
 }
 
 function childrenOf(pid: number): number[] {
@@ -122,13 +126,21 @@ export class Watchdog {
     (this.#shell.stdin as unknown as { unref?(): void } | null)?.unref?.();
   }
 
-  add(pid: number): void {
+  /** From its start to its end. */
+  guard(child: ChildProcess): void {
+    const { pid } = child;
+    if (pid === undefined) return;
     this.#pids.add(pid);
     this.#write();
+    child.once('exit', () => {
+      if (this.#pids.delete(pid)) this.#write();
+    });
   }
 
-  delete(pid: number): void {
-    if (this.#pids.delete(pid)) this.#write();
+  /** Does its work now. */
+  killSync(): void {
+    for (const pid of this.#pids) killTree(pid);
+    this.stop();
   }
 
   /** Call before removing the folder. */

@@ -59,7 +59,7 @@ export class Servers {
 
   closeSync(): void {
     for (const database of this.#databases.filter(Boolean)) database.closeSync?.();
-    this.#watchdog.stop();
+    this.#watchdog.killSync();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
     this.#forget();
   }

