@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { randomBytes } from 'node:crypto';
-import { EipPoolError } from '../errors.js';
+import { EipPoolError, messageOf } from '../errors.js';
 import type { Database, DatabaseContext } from './database.js';
 import type { PostgresInstallation } from './postgres-binaries.js';
 import { ProcessTree, type Watchdog } from './process-tree.js';
@@ -195,7 +195,12 @@ export class EmbeddedPostgres implements Database {
     const child = this.#spawn(program, args, 'pipe');
     child.stdin?.on('error', () => undefined).end(input);
     const lines = this.#log(child);
-    const [code] = (await once(child, 'close')) as [number | null];
+    const code = await once(child, 'close').then(
+      ([status]: unknown[]) => status,
+      (error: unknown) => {
+        lines.lines = [`${messageOf(error)}; may its user enter ${this.#context.folder}? TMPDIR says where that is`];
+      },
+    );
     if (code !== 0) throw failed(program, lines);
   }
 
