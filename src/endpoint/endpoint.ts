@@ -44,7 +44,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   #questions = 0;
   #timer: Timer | undefined;
   #started = false;
-  #opening: Promise<void> | undefined;
+  #opening: Promise<{ readonly error: unknown } | null> | undefined;
   #waking: Promise<void> | undefined;
   #publicView: PublicAddressError | null = null;
   #lastResolveError: unknown = null;
@@ -89,10 +89,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     if (this.#started || this.#state.kind === 'closed') return;
     this.#started = true;
     this.#noteTime();
-    this.#opening = this.#askAll({ forced: false, awaited: true }).then(
-      () => {},
-      () => {},
-    );
+    void this.#open();
     this.#schedule();
   }
 
@@ -102,17 +99,26 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
    */
   async ready(): Promise<Answer> {
     this.start();
-    if (this.#current === null && this.#state.kind === 'resolving') {
-      this.#opening ??= this.#askAll({ forced: false, awaited: true }).then(
-        () => {},
-        () => {},
-      );
-      await this.#opening;
-      this.#opening = undefined;
+    for (;;) {
+      if (this.#state.kind === 'closed') throw this.#closedError();
+      if (this.#current !== null) return this.#current;
+      if (this.#publicView !== null) throw this.#publicView;
+      const failed = await this.#open();
+      if (failed !== null && this.#current === null) throw this.#publicView ?? failed.error;
     }
-    if (this.#state.kind === 'closed') throw this.#closedError();
-    if (this.#current !== null) return this.#current;
-    throw this.#publicView ?? this.#lastResolveError;
+  }
+
+  /** One round for all who wait for the first answer; what it failed with, or null. */
+  #open(): Promise<{ readonly error: unknown } | null> {
+    this.#opening ??= this.#askAll({ forced: false, awaited: true })
+      .then(
+        () => null,
+        (error: unknown) => ({ error }),
+      )
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    return this.#opening;
   }
 
   /**

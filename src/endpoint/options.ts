@@ -160,7 +160,7 @@ function resolverMaker(
   servers: readonly string[],
   family: Family,
   timeoutMillis: number,
-): (option: ResolverOption | string) => Resolver {
+): (option: ResolverOption | 'auto') => Resolver {
   const dnsResolver = (): Resolver => new DnsResolver({ servers, family, timeoutMillis, budget: processBudget });
   return (option) => {
     if (option === 'auto') return new AutoResolver(dnsResolver(), new SystemResolver(family));

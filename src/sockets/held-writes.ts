@@ -24,9 +24,9 @@ export class HeldWrites {
 
   flush(socket: Socket): void {
     const full = this.#bytes >= HIGH_WATER_MARK;
-    for (const args of this.#writes.splice(0)) Reflect.apply(socket.write, socket, args);
+    for (const args of this.#writes.splice(0)) socket.write(...(args as Parameters<Socket['write']>));
     this.#bytes = 0;
-    if (this.#end !== null) Reflect.apply(socket.end, socket, this.#end);
+    if (this.#end !== null) socket.end(...(this.#end as Parameters<Socket['end']>));
     else if (full && !socket.writableNeedDrain) process.nextTick(() => socket.emit('drain'));
   }
 

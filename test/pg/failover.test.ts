@@ -314,6 +314,36 @@ describe('DNS misbehaves', () => {
   });
 });
 
+describe('the name returns to the address that it left', () => {
+  it('at once, when the server at the present address is found dead', async () => {
+    const rules = { returnAfterMillis: 2_500, intervalMillis: 100 };
+    make({ max: 2, follow: rules, failover: { drainMillis: 300 } });
+    await fill(pool);
+    await stableFor(pool, rules.returnAfterMillis);
+    const { from } = await move(1);
+    await moveSeen;
+    await fill(pool);
+    expect(pool.endpoint!.snapshot().quarantined).toEqual([from]);
+    // Long quarantine, one answer: only the death of the present server can be the reason to go back so soon.
+    lab.hosts[1]!.stall();
+    const held = nextHeld(pool);
+    const back = moved(pool);
+    await lab.move(lab.hosts[0]!, { fresh: false });
+    const { at } = await held;
+    expect(await back).toMatchObject({ to: [from] });
+    expect(await serverOf(pool)).toBe(portOf(lab, 0));
+    expect(pool.endpoint!.current!.at - at).toBeLessThan(2_000);
+  }, 15_000);
+});
+
+/** The first answer that names only what is quarantined. */
+async function nextHeld(of: Pool): Promise<{ readonly at: number }> {
+  for (;;) {
+    const { answer, verdict } = await next<{ answer: { at: number }; verdict: string }>(of.endpoint!, 'answer');
+    if (verdict === 'held') return answer;
+  }
+}
+
 let moveSeen: Promise<MoveEvent>;
 
 /** Moves the name to that host at a fresh address; the pool's own move is awaited by `moveSeen`. */
