@@ -167,7 +167,7 @@ function resolverMaker(
     if (option === 'dns') return dnsResolver();
     if (option === 'system') return new SystemResolver(family);
     if (typeof option === 'object' && 'resolve' in option) return option;
-    const { address } = option as { readonly address: string };
+    const { address } = option;
     return { name: 'fixed', resolve: async () => ({ addresses: [address] }) };
   };
 }

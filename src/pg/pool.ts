@@ -66,7 +66,7 @@ export class Pool extends pg.Pool {
     if (route === null) {
       super(client === undefined ? given : withClient(given, client));
     } else {
-      super(withClient(given, (given.Client as ClientConstructor | undefined) ?? client ?? Client));
+      super(withClient(given, given.Client ?? client ?? Client));
     }
     this.#endpoint = route?.endpoint ?? null;
     this.#failover = failover;
@@ -140,7 +140,7 @@ export class Pool extends pg.Pool {
       return false;
     }
     if (event === 'release' && this.#draining.size > 0) this.#draining.delete(args[1] as pg.PoolClient);
-    return super.emit(event as 'error', ...(args as [Error, pg.PoolClient]));
+    return super.emit(event, ...(args as [Error, pg.PoolClient]));
   }
 
   /** pg-pool calls this for a caller for whom there is room. */
@@ -297,7 +297,7 @@ export class Pool extends pg.Pool {
   #promised(connect: (callback: ConnectCallback) => void): Promise<pg.PoolClient> {
     const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
     return new Chosen<pg.PoolClient>((resolve, reject) => {
-      connect((error, client) => (client === undefined ? reject(error as Error) : resolve(client)));
+      connect((error, client) => (client === undefined ? reject(error) : resolve(client)));
     });
   }
 

@@ -380,5 +380,5 @@ function closedBy(name: string): Error {
 
 /** Errors of the connect call itself carry its name; nobody else's do. */
 function isAttemptFailure(error: Error | undefined): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.syscall === 'connect';
+  return error !== undefined && 'syscall' in error && error.syscall === 'connect';
 }

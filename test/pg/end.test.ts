@@ -78,7 +78,7 @@ describe('end()', () => {
   it('does not wait for a server that has fallen silent', async () => {
     const pool = makePool(lab, { max: 3 });
     await fill(pool);
-    await lab.hosts[0]!.stall();
+    lab.hosts[0]!.stall();
     await pool.end();
     await expect.poll(() => pool.endpoint!.snapshot().sockets.open).toBe(0);
   });

@@ -199,7 +199,7 @@ describe('the old server falls silent and the name moves', () => {
     await fill(pool);
     const stuck = settled(pool.query('select pg_sleep(30)'));
     await expect.poll(() => pool.idleCount).toBe(9);
-    await lab.hosts[0]!.stall();
+    lab.hosts[0]!.stall();
     await move(1);
     await moveSeen;
     expect(await serverOf(pool)).toBe(portOf(lab, 1));
@@ -213,7 +213,7 @@ describe('the old server falls silent and the name moves', () => {
     await fill(pool);
     const stuck = Array.from({ length: 3 }, () => settled(pool.query('select pg_sleep(30)')));
     const waiting = Array.from({ length: 3 }, () => serverOf(pool));
-    await lab.hosts[0]!.stall();
+    lab.hosts[0]!.stall();
     await move(1);
     expect(await Promise.all(waiting)).toEqual(Array(3).fill(portOf(lab, 1)));
     for (const { error } of await Promise.all(stuck)) expect(error?.code).toBe('ADDRESS_LEFT');
@@ -222,7 +222,7 @@ describe('the old server falls silent and the name moves', () => {
   it('dials again what hangs in its log-in, without a backoff and without a word to the caller', async () => {
     make();
     await fill(pool, 1);
-    await lab.hosts[0]!.stall();
+    lab.hosts[0]!.stall();
     const lease = await pool.connect();
     const stuck = serverOf(pool);
     await expect.poll(() => pool.endpoint!.snapshot().sockets.connecting).toBe(1);

@@ -46,11 +46,11 @@ describe('the private members of pg-pool', () => {
     expect(internals.unqueue(pool, item)).toEqual([item]);
     expect(pool.waitingCount).toBe(0);
     internals.queueFirst(pool, item!);
-    internals.takeOut(pool, held[0]!);
+    internals.takeOut(pool, held[0]);
     internals.pulse(pool);
     (await waiting).release();
-    internals.closeClient(pool, held[0]!);
-    held[1]!.release();
+    internals.closeClient(pool, held[0]);
+    held[1].release();
     const refused = settled(new Promise((_, reject) => reject(new Error('x'))));
     expect((await refused).error?.message).toBe('x');
   });

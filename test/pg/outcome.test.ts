@@ -102,7 +102,7 @@ describe('the outcome, as PostgreSQL itself reports it, of', () => {
     expect(await outcomeAfter(() => wrong.query('select 1'))).toEqual({ code: '28P01', outcome: 'not-sent' });
     const nowhere = makePool(lab, { database: 'nowhere' });
     expect(await outcomeAfter(() => nowhere.query('select 1'))).toEqual({ code: '3D000', outcome: 'not-sent' });
-    await lab.hosts[0]!.refuse();
+    lab.hosts[0]!.refuse();
     const refused = makePool(lab);
     expect(await outcomeAfter(() => refused.query('select 1'))).toEqual({ code: 'ECONNREFUSED', outcome: 'not-sent' });
     await Promise.all([wrong.end(), nowhere.end(), refused.end()]);

@@ -115,7 +115,7 @@ describe('a pool', () => {
           seen.push('verify');
           done();
         },
-      } as PoolConfig),
+      }),
     );
     const { rows } = await pool.query('show application_name');
     await pool.query('select 1');
@@ -141,7 +141,7 @@ describe('a pool', () => {
     const pool = track(makePool(lab));
     const rows = await new Promise((resolve, reject) => {
       pool.connect((error, client, release) => {
-        if (client === undefined) return reject(error as Error);
+        if (client === undefined) return reject(error);
         client.query('select 1 as one', (queryError, result) => {
           release();
           if (queryError) reject(queryError);
@@ -181,7 +181,7 @@ describe('a pool', () => {
 
   it('makes its connections with the class that its caller gives, on sockets that follow', async () => {
     class Mine extends stock.Client {}
-    const pool = track(new Pool({ ...configOf(lab), Client: Mine } as PoolConfig));
+    const pool = track(new Pool({ ...configOf(lab), Client: Mine }));
     const client = await pool.connect();
     expect(client).toBeInstanceOf(Mine);
     const moved = next(pool.endpoint!, 'move');
@@ -217,7 +217,7 @@ describe('a pool', () => {
 
   it('that has never had a connection fails at once, as pg.Pool does', async () => {
     const host = lab.hosts[0]!;
-    await host.refuse();
+    host.refuse();
     try {
       const pool = track(makePool(lab));
       expect((await settled(pool.query('select 1'))).error).toMatchObject({
@@ -235,7 +235,7 @@ describe('a pool', () => {
 
   it('waits for its first server if it is asked to', async () => {
     const host = lab.hosts[0]!;
-    await host.refuse();
+    host.refuse();
     const pool = track(makePool(lab, { failover: { waitAtStart: true } }));
     const down = next(pool.endpoint!, 'down');
     const query = serverOf(pool);

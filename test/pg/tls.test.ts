@@ -46,7 +46,7 @@ describe('TLS', () => {
     const lease = await pool.connect();
     const stuck = settled(pool.query('select pg_sleep(30)'));
     await expect.poll(() => pool.idleCount).toBe(8);
-    await lab.hosts[0]!.stall();
+    lab.hosts[0]!.stall();
     const move = moved(pool);
     await lab.move(lab.hosts[1]!);
     await move;
