@@ -221,10 +221,13 @@ export class Pool extends pg.Pool {
 
   #strain(): void {
     this.#strained = true;
-    this.#boundWaiters();
+    // A pool that has connections is merely busy: its callers wait as its driver has them wait.
+    if (this.#usable.size === 0) this.#boundWaiters();
   }
 
   #drain(client: pg.PoolClient): void {
+    // One whose hooks still run was never handed out, so nobody will release it.
+    if (!this.#usable.has(client)) return;
     this.#draining.add(client);
     this.#lose(client);
   }

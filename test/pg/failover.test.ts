@@ -94,6 +94,24 @@ describe('the old server is alive and the name moves', () => {
     expect(await serverOf(pool)).toBe(portOf(lab, 1));
     expect(hooked).toBe(2);
   });
+
+  it('forgets a client whose onConnect hook failed because its address was left', async () => {
+    let hooked = 0;
+    make({
+      failover: { drainMillis: 0 },
+      onConnect: async (client) => {
+        if (++hooked > 1) return;
+        const seen = next(pool.endpoint!, 'move');
+        await lab.move(lab.hosts[1]!);
+        await seen;
+        await client.query('select pg_sleep(30)');
+      },
+    });
+    expect(await serverOf(pool)).toBe(portOf(lab, 1));
+    expect([pool.totalCount, pool.drainingCount]).toEqual([1, 0]);
+    await pool.end();
+    pools = [];
+  });
 });
 
 describe('the old server is killed and the name moves', () => {
