@@ -1,6 +1,10 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const config: ViteUserConfig = defineConfig({
-  test: { include: ['test/**/*.test.ts'], root: new URL('..', import.meta.url).pathname },
+  test: {
+    include: ['test/**/*.test.ts'],
+    root: new URL('..', import.meta.url).pathname,
+    reporters: ['default', './test/summary-reporter.ts'],
+  },
 });
 export default config;
