@@ -1,0 +1,94 @@
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { probeRealNetwork, runInNetwork } from '../../lab/index.js';
+import { FAULTS, type Fault } from '../failover/fault.js';
+import { summarise } from '../failover/operation.js';
+import { Arena, type Contender } from '../failover/trial.js';
+import { type Result, table, TITLES } from './results.js';
+import { Screen } from './screen.js';
+
+const HELP = `Usage: npm run demo [-- --real-network]
+
+Moves a name between two real PostgreSQL servers, four times, under the load of this library's pool and of pg.Pool.
+Each does 50 operations a second, half of them writes.
+
+  --real-network  in a network namespace with port 53 and real packet loss (Linux; no root needed where
+                  the system lets users make namespaces)
+  --help          this text
+`;
+
+const RATE_PER_SECOND = 50;
+const BEFORE_MILLIS = 1_000;
+const AFTER_MILLIS = 5_000;
+const GRACE_MILLIS = 500;
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+const module = (file: string): string => new URL(`../failover/${file}`, import.meta.url).href;
+const OURS: Contender = { label: 'eip-pool', module: module('following-pg.js') };
+const CONTENDERS: readonly Contender[] = [OURS, { label: 'pg.Pool', module: module('stock-pg.js') }];
+
+/** Resolves to the exit status: 0 if this library's pool reached the new server every time, without anything hung. */
+export async function runDemo(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { 'real-network': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  return values['real-network'] === true ? await inRealNetwork() : await play();
+}
+
+async function inRealNetwork(): Promise<number> {
+  const found = await probeRealNetwork();
+  if (!found.available) {
+    process.stderr.write(`--real-network: ${found.reason}\n`);
+    return 2;
+  }
+  // The terminal tells both; the one inside cleans up, and its end is ours.
+  for (const signal of SIGNALS) process.on(signal, () => {});
+  return await runInNetwork([process.execPath, fileURLToPath(new URL('main.js', import.meta.url))]);
+}
+
+async function play(): Promise<number> {
+  const screen = new Screen(
+    process.stdout,
+    CONTENDERS.map(({ label }) => label),
+  );
+  screen.say('Two PostgreSQL servers, a DNS server, db.example.com -> ec2-75-101-137-243.compute-1.amazonaws.com ...');
+  const arena = await Arena.open();
+  let signalled: NodeJS.Signals | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
+    signalled = signal;
+    void arena.close();
+  };
+  for (const signal of SIGNALS) process.once(signal, stop);
+  try {
+    const results: Result[] = [];
+    for (const fault of FAULTS) results.push(...(await oneFailover(arena, fault, screen)));
+    screen.say(`\n${table(results, AFTER_MILLIS)}`);
+    screen.say('\nfirst success: from the move of the name to the end of the first operation on the new server.');
+    const ours = results.filter(({ label }) => label === OURS.label);
+    return ours.every(({ summary }) => summary.firstSuccess !== null && summary.hung === 0) ? 0 : 1;
+  } catch (error) {
+    if (signalled === undefined) throw error;
+    return 130;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, stop);
+    await arena.close();
+  }
+}
+
+async function oneFailover(arena: Arena, fault: Fault, screen: Screen): Promise<Result[]> {
+  screen.begin(TITLES[fault]);
+  const { change, operations } = await arena.run(fault, CONTENDERS, {
+    ratePerSecond: RATE_PER_SECOND,
+    beforeMillis: BEFORE_MILLIS,
+    afterMillis: AFTER_MILLIS,
+    graceMillis: GRACE_MILLIS,
+    onProgress: (label, progress) => screen.progress(label, progress),
+    onChange: (happened) => screen.changed(happened),
+  });
+  return CONTENDERS.map(({ label }, i) => ({ fault, label, summary: summarise(operations[i]!, change) }));
+}
