@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { probeRealNetwork, runInNetwork } from '../../lab/index.js';
 import { FAULTS, type Fault } from '../failover/fault.js';
 import { summarise } from '../failover/operation.js';
+import { rerunInNetwork, SIGNALS } from '../failover/real-network.js';
 import { Arena, type Contender } from '../failover/trial.js';
 import { type Result, table, TITLES } from './results.js';
 import { Screen } from './screen.js';
@@ -21,7 +21,6 @@ const RATE_PER_SECOND = 50;
 const BEFORE_MILLIS = 1_000;
 const AFTER_MILLIS = 5_000;
 const GRACE_MILLIS = 500;
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 const module = (file: string): string => new URL(`../failover/${file}`, import.meta.url).href;
 const OURS: Contender = { label: 'eip-pool', module: module('following-pg.js') };
@@ -37,18 +36,8 @@ export async function runDemo(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  return values['real-network'] === true ? await inRealNetwork() : await play();
-}
-
-async function inRealNetwork(): Promise<number> {
-  const found = await probeRealNetwork();
-  if (!found.available) {
-    process.stderr.write(`--real-network: ${found.reason}\n`);
-    return 2;
-  }
-  // The terminal tells both; the one inside cleans up, and its end is ours.
-  for (const signal of SIGNALS) process.on(signal, () => {});
-  return await runInNetwork([process.execPath, fileURLToPath(new URL('main.js', import.meta.url))]);
+  if (values['real-network'] !== true) return await play();
+  return await rerunInNetwork(fileURLToPath(new URL('main.js', import.meta.url)), []);
 }
 
 async function play(): Promise<number> {
