@@ -23,6 +23,7 @@ const HEAD: readonly string[] = [
   'last on the old server, ms',
   'back on the old server',
   'errors',
+  'last error, ms',
   'hung',
   'longest wait, ms',
 ];
@@ -30,7 +31,7 @@ const HEAD: readonly string[] = [
 /** Median and worst of the runs, a row for each client; first of all the bare limit. */
 export function markdown(rows: readonly Row[], bare: readonly BareRow[], watchedMillis: number): string {
   const lines = bare.flatMap(({ fault, millis }) => [
-    [fault, 'bare limit', pair(millis, watchedMillis), '1', '', '', '', '', ''],
+    [fault, 'bare limit', pair(millis, watchedMillis), '1', ...HEAD.slice(4).map(() => '')],
     ...rows.filter((row) => row.fault === fault).map((row) => cells(row, median(millis), watchedMillis)),
   ]);
   const line = (columns: readonly string[]): string => `| ${columns.join(' | ')} |`;

@@ -1,5 +1,7 @@
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../errors.js';
 import { FAULTS, type Fault } from '../failover/fault.js';
 import { summarise } from '../failover/operation.js';
 import { rerunInNetwork, SIGNALS } from '../failover/real-network.js';
@@ -26,23 +28,35 @@ const module = (file: string): string => new URL(`../failover/${file}`, import.m
 const OURS: Contender = { label: 'eip-pool', module: module('following-pg.js') };
 const CONTENDERS: readonly Contender[] = [OURS, { label: 'pg.Pool', module: module('stock-pg.js') }];
 
-/** Resolves to the exit status: 0 if this library's pool reached the new server every time, without anything hung. */
+/**
+ * Resolves to the exit status: 0 if this library's pool reached the new server every time, without anything hung; 2 for
+ * arguments that it does not know.
+ */
 export async function runDemo(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { 'real-network': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-  });
-  if (values.help === true) {
+  const flags = readFlags(args);
+  if (flags === null) return 2;
+  if (flags.help === true) {
     process.stdout.write(HELP);
     return 0;
   }
-  if (values['real-network'] !== true) return await play();
+  if (flags['real-network'] !== true) return await play();
   return await rerunInNetwork(fileURLToPath(new URL('main.js', import.meta.url)), []);
+}
+
+function readFlags(args: readonly string[]): { readonly 'real-network'?: boolean; readonly help?: boolean } | null {
+  try {
+    const options = { 'real-network': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
+    return parseArgs({ args: [...args], options }).values;
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n\n${HELP}`);
+    return null;
+  }
 }
 
 async function play(): Promise<number> {
   const screen = new Screen(
     process.stdout,
+    isatty(1),
     CONTENDERS.map(({ label }) => label),
   );
   screen.say('Two PostgreSQL servers, a DNS server, db.example.com -> ec2-75-101-137-243.compute-1.amazonaws.com ...');

@@ -17,11 +17,12 @@ export class Screen {
   #drawn = false;
   #seconds = 0;
 
-  constructor(out: WriteStream, labels: readonly string[]) {
+  /** `live`: `out` is a terminal. */
+  constructor(out: WriteStream, live: boolean, labels: readonly string[]) {
     this.#out = out;
+    this.#live = live;
     this.#labels = labels;
-    this.#live = out.isTTY === true;
-    this.#coloured = this.#live && process.env['NO_COLOR'] === undefined && out.hasColors();
+    this.#coloured = live && process.env['NO_COLOR'] === undefined && out.hasColors();
     this.say(LEGEND);
   }
 

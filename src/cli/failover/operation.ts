@@ -31,6 +31,8 @@ export interface Summary {
   /** Operations due after the first success on the new server that the old one did all the same. */
   readonly backOnOld: number;
   readonly errors: number;
+  /** When the last of them ended; null without any. */
+  readonly lastError: number | null;
   /** Operations that had not ended when the watch ended. */
   readonly hung: number;
   /** The longest time from when an operation was due to its success. */
@@ -49,12 +51,14 @@ export function summarise(operations: readonly Operation[], change: Change): Sum
     .map(({ endedAt, intendedAt }) => (endedAt ?? 0) - intendedAt);
   const isBack = ({ intendedAt, server }: Operation): boolean =>
     server === change.oldServer && firstSuccess !== null && intendedAt > change.at + firstSuccess;
+  const errors = operations.filter(({ error, endedAt }) => error !== null && (endedAt ?? 0) >= change.begunAt);
   return {
     firstSuccess,
     lastOnOld: onOld.length === 0 ? null : Math.max(...onOld),
     onOld: onOld.length,
     backOnOld: operations.filter(isBack).length,
-    errors: operations.filter(({ error, endedAt }) => error !== null && (endedAt ?? 0) >= change.begunAt).length,
+    errors: errors.length,
+    lastError: errors.length === 0 ? null : Math.max(...errors.map(({ endedAt }) => (endedAt ?? 0) - change.at)),
     hung: operations.filter(({ endedAt }) => endedAt === null).length,
     longestWait: Math.max(0, ...waits),
     operations: operations.length,

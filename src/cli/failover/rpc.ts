@@ -38,7 +38,7 @@ export class Child<M extends Methods<M>> {
     this.#process.on('message', (message: Message) => this.#receive(message));
     this.#process.on('error', (error) => this.#fail(error));
     this.#process.on('exit', (code, signal) => {
-      if (!this.#ending) this.#fail(new Error(`${module} ended by itself (${signal ?? code})`));
+      this.#fail(new Error(this.#ending ? `${module} was ended` : `${module} ended by itself (${signal ?? code})`));
     });
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Target } from './client.js';
 import type { ClientMethods, Progress } from './client-process.js';
@@ -35,6 +36,7 @@ export class Arena {
   readonly target: Target;
   readonly #lab: Child<LabMethods>;
   readonly #children: Set<Child<never>>;
+  readonly #closing: AbortController = new AbortController();
 
   private constructor(lab: Child<LabMethods>, target: Target) {
     this.#lab = lab;
@@ -64,10 +66,10 @@ export class Arena {
         client.onNote = (note) => options.onProgress?.(label, note as Progress);
         await client.call('start', { ratePerSecond, label });
       }
-      await wait(beforeMillis);
+      await this.#wait(beforeMillis);
       const change = await this.inflict(fault);
       options.onChange?.(change);
-      await wait(change.at + afterMillis - sharedNow());
+      await this.#wait(change.at + afterMillis - sharedNow());
       const operations = await Promise.all(clients.map((client) => client.call('stop', { graceMillis })));
       return { change, operations };
     } finally {
@@ -85,25 +87,26 @@ export class Arena {
 
   /** Ends every process, also in the middle of a run, which then fails. */
   async close(): Promise<void> {
+    this.#closing.abort(new Error('the arena was closed'));
     await Promise.all([...this.#children].map((child) => child.end()));
+  }
+
+  async #wait(millis: number): Promise<void> {
+    await setTimeout(Math.max(0, millis), undefined, { signal: this.#closing.signal });
   }
 
   #fork(): Child<ClientMethods> {
     const client = new Child<ClientMethods>(besides('client-process.js'));
-    this.#children.add(client as Child<never>);
+    this.#children.add(client);
     return client;
   }
 
   async #end(client: Child<ClientMethods>): Promise<void> {
     await client.end();
-    this.#children.delete(client as Child<never>);
+    this.#children.delete(client);
   }
 }
 
 function besides(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
-}
-
-async function wait(millis: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, millis));
 }
