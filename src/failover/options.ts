@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import type { FollowOptions } from '../endpoint/options.js';
 import { EipPoolError } from '../errors.js';
-import { boolean, invalidOption, millis, readOptions } from '../options.js';
+import { boolean, invalidOption, millis, number, readOptions } from '../options.js';
 import { Endpoint } from '../sockets/endpoint.js';
+import { LOOK_MILLIS } from '../sockets/silence.js';
 
 /** How a pool behaves while its name moves. All durations are milliseconds. */
 export interface FailoverOptions {
@@ -20,6 +21,19 @@ export interface FailoverOptions {
    * @defaultValue 30_000
    */
   readonly deadlineMillis?: number | undefined;
+  /**
+   * How long statements may wait for a server from which not one byte comes, until it is asked whether it lives: by a
+   * ping on an idle connection, else by a log-in. A server that answers is busy, and is left alone, whatever a statement
+   * takes; one that does not answer twice is dead, and what waits for it fails with `ADDRESS_DEAD`. At least 250;
+   * `Infinity` never asks.
+   * @defaultValue 1_000
+   */
+  readonly silenceMillis?: number | undefined;
+  /**
+   * For how long such a log-in may hear nothing from the server.
+   * @defaultValue 1_000
+   */
+  readonly probeTimeoutMillis?: number | undefined;
   /**
    * Does a pool that has never had a connection wait for its server too? Otherwise it fails at once, as its driver
    * does, so that a wrong configuration does not look like a failover.
@@ -39,6 +53,8 @@ export interface FollowingConfig {
 
 export interface ReadFailoverOptions {
   readonly drainMillis: number;
+  readonly silenceMillis: number;
+  readonly probeTimeoutMillis: number;
   readonly deadlineMillis: number;
   readonly waitAtStart: boolean;
 }
@@ -49,6 +65,8 @@ export function readFailoverOptions(input: unknown): ReadFailoverOptions {
   return readOptions<ReadFailoverOptions>(
     {
       drainMillis: millis(2_000, 0, LONGEST_TIMER),
+      silenceMillis: number(1_000, LOOK_MILLIS, Infinity, 'milliseconds'),
+      probeTimeoutMillis: millis(1_000, 10, LONGEST_TIMER),
       deadlineMillis: millis(30_000, 1, LONGEST_TIMER),
       waitAtStart: boolean(false),
     },

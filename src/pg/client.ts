@@ -1,8 +1,8 @@
 import pg from 'pg';
 import {
   type FollowingConfig,
-  type FollowingStream,
   readFailoverOptions,
+  type ReadFailoverOptions,
   type Route,
   routeOf,
 } from '../failover/options.js';
@@ -10,30 +10,12 @@ import { noteStatement } from '../outcome/outcome.js';
 import type { Connection } from '../sockets/connection.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
-import { activeStatement, onServerError, streamOf } from './internals.js';
+import { copyOf, streamFactory, whereOf } from './config.js';
+import { activeStatement, isWaiting, onServerError, streamOf } from './internals.js';
+import { PgProber } from './prober.js';
 import { refusalOf } from './server-errors.js';
 
 export interface ClientConfig extends pg.ClientConfig, FollowingConfig {}
-
-/** The host as pg finds it: in the connection string, the config, PGHOST or pg's defaults. */
-export function hostOf(config: string | pg.ClientConfig | undefined): string {
-  return new pg.Client(config).host;
-}
-
-/** A copy in which pg finds everything: pg-pool hides the password from enumeration. */
-export function copyOf<T extends pg.ClientConfig>(config: T): T {
-  const copy = { ...config };
-  if (config.password !== undefined) {
-    Object.defineProperty(copy, 'password', { value: config.password, configurable: true, writable: true });
-  }
-  return copy;
-}
-
-/** What pg calls for each connection; it carries its endpoint along wherever the options are copied to. */
-export function streamFactory(endpoint: Endpoint, persist: (cause: unknown) => boolean): FollowingStream {
-  const make = (): TrackedSocket => endpoint.socket({ persist });
-  return Object.assign(make, { endpoint });
-}
 
 /**
  * `pg.Client` on a socket that follows its name. A single client cannot be connected a second time: when the name
@@ -48,7 +30,7 @@ export class Client extends pg.Client {
   /** @throws `INVALID_OPTION` that names the option */
   constructor(config?: string | ClientConfig) {
     const given: ClientConfig | undefined = typeof config === 'string' ? { connectionString: config } : config;
-    const route = routeOf(given ?? {}, hostOf(given));
+    const route = routeOf(given ?? {}, whereOf(given).host);
     const failover = readFailoverOptions(given?.failover);
     super(route === null ? given : withStream(given ?? {}, route));
     this.endpoint = route?.endpoint ?? null;
@@ -56,9 +38,15 @@ export class Client extends pg.Client {
     if (route === null || !(socket instanceof TrackedSocket)) return;
     this.on('error', () => {});
     followHandshake(this, socket);
-    socket.carry(new HeldConnection(this, failover.drainMillis));
     this.#socket = socket;
-    if (route.owned) this.once('end', () => route.endpoint.close());
+    // A pool's client is the pool's to look after.
+    if (given?.stream !== undefined) return;
+    socket.carry(new HeldConnection(this, failover));
+    const unregister = route.endpoint.register(new PgProber(this.port, given ?? {}, failover.probeTimeoutMillis));
+    this.once('end', () => {
+      unregister();
+      if (route.owned) route.endpoint.close();
+    });
   }
 
   /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */
@@ -97,14 +85,20 @@ function followHandshake(client: pg.Client, socket: TrackedSocket): void {
 class HeldConnection implements Connection {
   readonly #client: pg.Client;
   readonly drainMillis: number;
+  readonly silenceMillis: number;
 
-  constructor(client: pg.Client, drainMillis: number) {
+  constructor(client: pg.Client, { drainMillis, silenceMillis }: ReadFailoverOptions) {
     this.#client = client;
     this.drainMillis = drainMillis;
+    this.silenceMillis = silenceMillis;
   }
 
   isLeased(): boolean {
     return true;
+  }
+
+  isWaiting(): boolean {
+    return isWaiting(this.#client);
   }
 
   retire(): void {}

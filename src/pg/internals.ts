@@ -23,6 +23,9 @@ interface IdleItem {
   readonly timeoutId: NodeJS.Timeout | undefined;
 }
 
+/** What pg-pool hands to a caller: the client, the caller, the listener of an idle client, is the client new? */
+export type HandOut = [client: pg.PoolClient, item: PendingItem, idleListener: (error: Error) => void, isNew: boolean];
+
 /** pg-pool's private half. */
 export interface PoolPrivate {
   _clients: pg.PoolClient[];
@@ -32,6 +35,7 @@ export interface PoolPrivate {
   _isFull(): boolean;
   _pulseQueue(): void;
   _remove(client: pg.PoolClient): void;
+  _acquireClient(...args: HandOut): void;
   newClient(item: PendingItem): void;
 }
 
@@ -102,6 +106,12 @@ export function waiting(pool: pg.Pool): readonly PendingItem[] {
   return priv(pool)._pendingQueue;
 }
 
+/** pg-pool's own way to hand an idle client to a caller, past an override of it. */
+export function handIdle(pool: pg.Pool, ...args: HandOut): void {
+  const base = Object.getPrototypeOf(pgDriver.Pool.prototype) as PoolPrivate;
+  base._acquireClient.apply(pool, args);
+}
+
 /** Serves waiting callers while there is a client, or room for one. One pulse serves one caller. */
 export function pulse(pool: pg.Pool): void {
   const own = priv(pool);
@@ -120,6 +130,11 @@ export function pulse(pool: pg.Pool): void {
 export function activeStatement(client: pg.ClientBase): string | undefined {
   const { _activeQuery } = client as unknown as { _activeQuery?: { readonly text?: unknown } | null };
   return typeof _activeQuery?.text === 'string' ? _activeQuery.text : undefined;
+}
+
+/** Was a statement sent, and is the server not ready for the next one? */
+export function isWaiting(client: pg.ClientBase): boolean {
+  return (client as unknown as { readyForQuery?: boolean }).readyForQuery === false;
 }
 
 /** pg's own socket: raw until TLS, and gone from here once TLS is on it. */

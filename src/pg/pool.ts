@@ -5,8 +5,13 @@ import { Trouble } from '../failover/trouble.js';
 import { Waits } from '../failover/waits.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
-import { Client, copyOf, hostOf, streamFactory } from './client.js';
+import { isQuiet } from '../sockets/watch.js';
+import { Client } from './client.js';
+import { copyOf, streamFactory, whereOf } from './config.js';
 import {
+  closeClient,
+  handIdle,
+  type HandOut,
   makeClient,
   newestClient,
   type PendingItem,
@@ -62,7 +67,8 @@ export class Pool extends pg.Pool {
   /** @throws `INVALID_OPTION` that names the option */
   constructor(config?: PoolConfig, client?: ClientConstructor) {
     const given: PoolConfig = config ?? {};
-    const route = routeOf(given, hostOf(given));
+    const { host, port } = whereOf(given);
+    const route = routeOf(given, host);
     const failover = readFailoverOptions(given.failover);
     if (route === null) {
       super(client === undefined ? given : withClient(given, client));
@@ -74,6 +80,7 @@ export class Pool extends pg.Pool {
     this.#side = {
       pool: this,
       drainMillis: failover.drainMillis,
+      silenceMillis: failover.silenceMillis,
       drained: (leased) => this.#drain(leased),
       madeRoom: () => this.#pulseSoon(),
     };
@@ -86,7 +93,7 @@ export class Pool extends pg.Pool {
     >;
     const deadlineMillis = this.options.connectionTimeoutMillis || failover.deadlineMillis;
     this.#waits = new Waits(endpoint.clock, deadlineMillis, (item, waited) => this.#expire(item, waited));
-    const unregister = endpoint.register(new PgProber(endpoint, this.options));
+    const unregister = endpoint.register(new PgProber(port, this.options, failover.probeTimeoutMillis));
     this.#release = () => {
       this.#waits?.endAll();
       for (const socket of this.#alive.values()) socket.expectEnd();
@@ -142,6 +149,32 @@ export class Pool extends pg.Pool {
     }
     if (event === 'release' && this.#draining.size > 0) this.#draining.delete(args[1] as pg.PoolClient);
     return super.emit(event, ...(args as [Error, pg.PoolClient]));
+  }
+
+  /** pg-pool calls this to hand a client out. One that has been idle for long has to answer first. */
+  protected _acquireClient(...handOut: HandOut): void {
+    const [client, , , isNew] = handOut;
+    const socket = isNew ? undefined : this.#alive.get(client);
+    if (socket === undefined || !isQuiet(socket)) return handIdle(this, ...handOut);
+    void this.#answers(socket).then((answers) => {
+      // In a turn of its own, so that what a caller's callback throws is his.
+      process.nextTick(() => (answers ? handIdle(this, ...handOut) : this.#replace(socket, handOut)));
+    });
+  }
+
+  async #answers(socket: TrackedSocket): Promise<boolean> {
+    const answered = await this.#endpoint?.confirm(socket);
+    // The name may have moved meanwhile.
+    return answered === true && this.#isCurrent(socket);
+  }
+
+  #replace(socket: TrackedSocket, [client, item, idleListener]: HandOut): void {
+    client.removeListener('error', idleListener);
+    socket.leave();
+    socket.destroy();
+    this.#draining.delete(client);
+    closeClient(this, client);
+    this.#again(item);
   }
 
   /** pg-pool calls this for a caller for whom there is room. */

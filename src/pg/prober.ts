@@ -1,28 +1,28 @@
+import type { Socket } from 'node:net';
 import pg from 'pg';
-import type { Address } from '../endpoint/address.js';
 import type { Prober, Reply } from '../sockets/connection.js';
-import type { Endpoint } from '../sockets/endpoint.js';
-import { copyOf } from './client.js';
+import { copyOf } from './config.js';
 import { refusalOf } from './server-errors.js';
 
-/** Logs in to one address with the pool's own options. */
+/** Logs in to one address with the options of a pool or a client. */
 export class PgProber implements Prober {
-  readonly #endpoint: Endpoint;
+  readonly port: number;
+  readonly timeoutMillis: number;
   readonly #config: pg.ClientConfig;
 
-  constructor(endpoint: Endpoint, config: pg.ClientConfig) {
-    this.#endpoint = endpoint;
+  constructor(port: number, config: pg.ClientConfig, timeoutMillis: number) {
+    this.port = port;
+    this.timeoutMillis = timeoutMillis;
     this.#config = config;
   }
 
-  async login(address: Address, signal: AbortSignal): Promise<Reply> {
-    const socket = this.#endpoint.probe(address);
-    signal.addEventListener('abort', () => socket.destroy(), { once: true });
+  async login(socket: Socket): Promise<Reply> {
     const client = new pg.Client(Object.assign(copyOf(this.#config), { stream: () => socket }));
     client.on('error', () => {});
     try {
       await client.connect();
-      await client.query('');
+      // A proxy may log in by itself, and answer an empty statement too.
+      await client.query('select 1');
       return 'usable';
     } catch (error) {
       const { code, severity } = error as { code?: unknown; severity?: unknown };
@@ -32,8 +32,6 @@ export class PgProber implements Prober {
       // Any word of the server is a sign of life.
       if (typeof severity === 'string') return 'usable';
       throw error;
-    } finally {
-      socket.destroy();
     }
   }
 }

@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import type { Address } from '../endpoint/address.js';
 import type { EndpointSnapshot } from '../endpoint/endpoint-events.js';
 import { NameEndpoint } from '../endpoint/endpoint.js';
@@ -6,7 +5,7 @@ import type { FollowOptions } from '../endpoint/options.js';
 import type { EipPoolError } from '../errors.js';
 import { invalidOption } from '../options.js';
 import type { Prober } from './connection.js';
-import { Judge } from './judge.js';
+import { Judge, ping } from './judge.js';
 import { SocketSet } from './socket-set.js';
 import type { SocketPlan } from './socket-host.js';
 import { TrackedSocket } from './tracked-socket.js';
@@ -27,7 +26,7 @@ export class Endpoint extends NameEndpoint {
 
   constructor(name: string, options?: FollowOptions) {
     super(name, options);
-    this.#set = new SocketSet(this, this.options);
+    this.#set = new SocketSet(this, this.options, () => this.#prober());
     this.#judge = new Judge(this.options.clock);
   }
 
@@ -51,9 +50,20 @@ export class Endpoint extends NameEndpoint {
     return new TrackedSocket(this.#set, plan);
   }
 
-  /** For adapters: a socket to one address, outside the gate, for {@link Prober.login}. */
-  probe(address: Address): Socket {
-    return new ProbeSocket(address);
+  /**
+   * For adapters: does a connection that was idle for long still answer? It is asked before it is handed out. If it does
+   * not, all that were idle as long are closed too.
+   */
+  async confirm(socket: TrackedSocket): Promise<boolean> {
+    const address = socket.dialledAddress ?? '';
+    try {
+      await ping(socket, this.#set.pingBound(address), this.options.clock);
+      socket.quietMillis = 0;
+      return true;
+    } catch {
+      this.#set.dropQuiet(address);
+      return false;
+    }
   }
 
   /** For adapters: how to log in. Returns the way to take it back. */
@@ -79,13 +89,17 @@ export class Endpoint extends NameEndpoint {
     const address = this.current?.addresses[0];
     if (address === undefined) return;
     const [idle] = this.#set.usersOf(address).idle;
-    const [prober] = this.#probers;
-    const judged = { address, idle, prober, pingBoundMillis: this.#set.pingBound(address) };
+    const judged = { address, idle, prober: this.#prober(), pingBoundMillis: this.#set.pingBound(address) };
     void this.#judge.examine(judged).then((condition) => {
       if (condition === null || !this.has(address)) return;
       if (condition === 'dead') this.#set.bury(address);
-      this.report(address, condition, new Error(`the server at ${address} was asked and is ${condition}`));
+      else this.report(address, condition, new Error(`the server at ${address} was asked and is ${condition}`));
     });
+  }
+
+  #prober(): Prober | undefined {
+    const [prober] = this.#probers;
+    return prober;
   }
 
   protected override onSuspectTick(): void {
@@ -99,20 +113,6 @@ export class Endpoint extends NameEndpoint {
 
   protected override closedError(): EipPoolError {
     return super.closedError();
-  }
-}
-
-class ProbeSocket extends Socket {
-  readonly #address: Address;
-
-  constructor(address: Address) {
-    super();
-    this.#address = address;
-    this.on('error', () => {});
-  }
-
-  override connect(...args: unknown[]): this {
-    return super.connect({ host: this.#address, port: Number(args[0]), autoSelectFamily: false });
   }
 }
 

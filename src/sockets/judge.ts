@@ -1,20 +1,51 @@
+import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
-import type { Address } from '../endpoint/address.js';
+import { type Address, withPort } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
 import type { Prober } from './connection.js';
-import { bounded } from './parting.js';
+import { whileHeard } from './heard.js';
+import { ProbeSocket } from './probe-socket.js';
 import type { TrackedSocket } from './tracked-socket.js';
 
-/** How long a fresh log-in may take before silence counts as death. */
-const PROBE_MILLIS = 1_000;
 const FIRST_PAUSE_MILLIS = 1_000;
 const LONGEST_PAUSE_MILLIS = 30_000;
 
+/** One server, and who can ask it. */
 export interface Judged {
   readonly address: Address;
   readonly idle: TrackedSocket | undefined;
   readonly pingBoundMillis: number;
   readonly prober: Prober | undefined;
+}
+
+/** A round trip on an idle connection; rejects without a sign of life. */
+export async function ping(idle: TrackedSocket, boundMillis: number, clock: Clock): Promise<void> {
+  await whileHeard(Promise.resolve(idle.connection?.ping()), idle, boundMillis, clock);
+}
+
+/** Log-ins under way: one to an address at a time in this process, whoever wants to know. */
+const probes: Map<string, Promise<Condition>> = new Map();
+
+/** What a fresh log-in says of a server; `dead` if it hears nothing. */
+export async function probe(address: Address, prober: Prober, clock: Clock): Promise<Condition> {
+  const where = withPort(address, prober.port);
+  const known = probes.get(where);
+  if (known !== undefined) return await known;
+  const socket = new ProbeSocket(address);
+  const probing = logIn(socket, prober, clock).finally(() => {
+    socket.destroy();
+    probes.delete(where);
+  });
+  probes.set(where, probing);
+  return await probing;
+}
+
+async function logIn(socket: Socket, prober: Prober, clock: Clock): Promise<Condition> {
+  try {
+    return await whileHeard(prober.login(socket), socket, prober.timeoutMillis, clock);
+  } catch {
+    return 'dead';
+  }
 }
 
 /**
@@ -52,26 +83,13 @@ export class Judge {
 }
 
 async function conditionOf({ address, idle, pingBoundMillis, prober }: Judged, clock: Clock): Promise<Condition> {
-  if (idle?.connection != null) {
+  if (idle !== undefined) {
     try {
-      await bounded(idle.connection.ping(), pingBoundMillis, clock);
+      await ping(idle, pingBoundMillis, clock);
       return 'usable';
     } catch {
       // One silent connection may be a broken flow; a fresh log-in decides.
     }
   }
-  if (prober === undefined) return 'usable';
-  const controller = new AbortController();
-  try {
-    let reply: Condition = 'usable';
-    const login = prober.login(address, controller.signal).then((said) => {
-      reply = said;
-    });
-    await bounded(login, PROBE_MILLIS, clock);
-    return reply;
-  } catch {
-    return 'dead';
-  } finally {
-    controller.abort();
-  }
+  return prober === undefined ? 'usable' : await probe(address, prober, clock);
 }

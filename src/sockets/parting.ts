@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import type { Address } from '../endpoint/address.js';
 import { EipPoolError, messageOf } from '../errors.js';
 import type { Connection } from './connection.js';
+import { ping } from './judge.js';
 import type { TrackedSocket } from './tracked-socket.js';
 
 /** Design, sockets rule 2: the name left an address on which there are open sockets. */
@@ -28,7 +29,7 @@ export function partOf(sockets: readonly TrackedSocket[], parting: Parting): voi
     connection?.retire();
   }
   if (parting.known === 'dead') {
-    const error = deadError(parting, 'it was judged dead');
+    const error = deadError(parting, 'the server there does not answer');
     parting.closeIdle(idle, error);
     cutAll(leased, error);
     return;
@@ -58,7 +59,7 @@ function drain({ socket, connection }: Leased, parting: Parting): void {
 /** One idle connection tells whether the address still lives; if not, nobody waits for its leases to drain. */
 async function examine(witness: TrackedSocket, leased: readonly Leased[], parting: Parting): Promise<void> {
   try {
-    await bounded(witness.connection?.ping(), parting.pingBoundMillis, parting.clock);
+    await ping(witness, parting.pingBoundMillis, parting.clock);
   } catch (error) {
     cutAll(leased, deadError(parting, `a ping on an idle connection failed: ${messageOf(error)}`));
   }
@@ -81,16 +82,4 @@ function deadError({ name, address, to }: Parting, why: string): EipPoolError {
 
 function cutAll(leased: readonly Leased[], error: Error): void {
   for (const { socket } of leased) if (socket.state.kind === 'leaving') socket.cut(error);
-}
-
-/** Rejects when the ping does, or when it takes too long. */
-export async function bounded<T>(work: Promise<T> | undefined, millis: number, clock: Clock): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    // The timer's turn comes before the sockets' turn in the event loop, so a reply that is there is read first.
-    const late = (): void => void setImmediate(() => reject(new Error(`no reply within ${Math.round(millis)} ms`)));
-    const timer = clock.set(late, millis);
-    Promise.resolve(work)
-      .then(() => resolve(), reject)
-      .finally(() => clock.clear(timer));
-  });
 }

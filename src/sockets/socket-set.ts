@@ -3,10 +3,13 @@ import type { Address } from '../endpoint/address.js';
 import type { Answer } from '../endpoint/answer.js';
 import type { Condition } from '../endpoint/adopt.js';
 import { EipPoolError } from '../errors.js';
+import type { Prober } from './connection.js';
 import { Gate } from './gate.js';
+import { ByteMarks } from './heard.js';
 import { partOf, type Parting } from './parting.js';
 import type { SocketHost, Target } from './socket-host.js';
 import type { TrackedSocket } from './tracked-socket.js';
+import { isIdle, isQuiet, SilenceWatch } from './watch.js';
 
 /** What the set needs of its endpoint. */
 export interface Following {
@@ -36,12 +39,21 @@ export class SocketSet implements SocketHost {
   readonly #gates: Map<Address, Gate> = new Map();
   /** How long the last connect to each address took. */
   readonly #connectMillis: Map<Address, number> = new Map();
-  /** Bytes read by each open socket when it was last looked at. */
-  #bytesRead: WeakMap<TrackedSocket, number> = new WeakMap();
+  readonly #marks: ByteMarks<TrackedSocket> = new ByteMarks();
+  readonly #watch: SilenceWatch;
 
-  constructor(endpoint: Following, options: SetOptions) {
+  constructor(endpoint: Following, options: SetOptions, prober: () => Prober | undefined) {
     this.#endpoint = endpoint;
     this.#options = options;
+    this.#watch = new SilenceWatch({
+      clock: options.clock,
+      sockets: this.#sockets,
+      has: (address) => this.has(address),
+      pingBound: (address) => this.pingBound(address),
+      prober,
+      unanswered: (address) => this.suspect(address, silent(address)),
+      dead: (address) => this.bury(address),
+    });
   }
 
   get name(): string {
@@ -99,6 +111,7 @@ export class SocketSet implements SocketHost {
 
   add(socket: TrackedSocket): void {
     this.#sockets.add(socket);
+    this.#watch.start();
   }
 
   remove(socket: TrackedSocket): void {
@@ -110,7 +123,7 @@ export class SocketSet implements SocketHost {
     const carried = [...this.#sockets].filter(
       ({ state, connection }) => state.kind === 'open' && state.address === address && connection !== null,
     );
-    const idle = carried.filter(({ connection }) => connection?.isLeased() === false);
+    const idle = carried.filter(isIdle);
     return { idle, leased: carried.length - idle.length };
   }
 
@@ -127,9 +140,28 @@ export class SocketSet implements SocketHost {
     for (const address of dropped) this.#connectMillis.delete(address);
   }
 
-  /** The address is dead: what is leased on it is cut now. */
+  /** The server at a present address is dead: what runs there is cut now, and what logs in there begins anew. */
   bury(address: Address): void {
+    const cause = silent(address);
+    for (const socket of this.#sockets) {
+      if (socket.state.kind === 'handshake' && socket.state.address === address) socket.cut(cause);
+    }
     this.#part(address, 'dead');
+    this.report(address, 'dead', cause);
+  }
+
+  /** One that was idle for long does not answer: it speaks for all on its address that were idle as long. */
+  dropQuiet(address: Address): void {
+    const quiet = [...this.#sockets].filter(
+      (socket) => isQuiet(socket) && isIdle(socket) && socket.dialledAddress === address,
+    );
+    const error = new EipPoolError('ADDRESS_DEAD', `a connection to ${address} that had been idle does not answer`);
+    for (const socket of quiet) {
+      socket.leave();
+      socket.connection?.retire();
+    }
+    this.#closeInSlices(quiet, error);
+    this.suspect(address, error);
   }
 
   onDialable(): void {
@@ -141,16 +173,13 @@ export class SocketSet implements SocketHost {
     let alive: Address | null = null;
     for (const socket of this.#sockets) {
       if (socket.state.kind !== 'open') continue;
-      const before = this.#bytesRead.get(socket);
-      this.#bytesRead.set(socket, socket.bytesRead);
-      if (before !== undefined && socket.bytesRead > before && this.has(socket.state.address)) {
-        alive = socket.state.address;
-      }
+      if (this.#marks.grew(socket) && this.has(socket.state.address)) alive = socket.state.address;
     }
     return alive;
   }
 
   closeAll(error: Error): void {
+    this.#watch.stop();
     for (const socket of [...this.#sockets]) if (!socket.ending) socket.cut(error);
   }
 
@@ -194,4 +223,8 @@ export class SocketSet implements SocketHost {
     }
     if (done < sockets.length) setImmediate(() => this.#closeInSlices(sockets.slice(done), error));
   }
+}
+
+function silent(address: Address): EipPoolError {
+  return new EipPoolError('ADDRESS_DEAD', `the server at ${address} does not answer`);
 }

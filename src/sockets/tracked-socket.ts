@@ -52,6 +52,8 @@ export class TrackedSocket extends Socket {
   #connection: Connection | null = null;
   #handshake = false;
   #lastError: unknown = null;
+  /** How long it has read nothing, as the watch saw it. */
+  quietMillis = 0;
 
   constructor(host: SocketHost, plan: SocketPlan) {
     super();
