@@ -9,7 +9,15 @@ import {
   readElasticIpId,
 } from './addresses.js';
 import { Ec2Client, type Ec2Options, readConfig, readRegion } from './client.js';
-import { readSettleOptions, settle, type Settled, type SettleOptions, until } from './settle.js';
+import {
+  hasPrivateAnswer,
+  type ReadSettleOptions,
+  readSettleOptions,
+  settle,
+  type Settled,
+  type SettleOptions,
+  until,
+} from './settle.js';
 import { isEipPoolError } from '../errors.js';
 
 /** What an Elastic IP can point to: an instance, a network interface, or whatever has a private address. */
@@ -90,7 +98,7 @@ export class ElasticIp {
   }
 
   /**
-   * Points it to another server, and waits until the API shows that and, where asked, DNS, a TCP port and a database
+   * Points it to another server, and waits until the API and DNS show that and, where asked, a TCP port and a database
    * answer there.
    * @throws `INSTANCE_NOT_FOUND`, `INSTANCE_STATE`, `ALREADY_ASSOCIATED`, `NOT_SETTLED`, and what any call to EC2 throws
    */
@@ -98,16 +106,12 @@ export class ElasticIp {
     const { allowReassociation = true, ...rest } = options ?? {};
     const waits = readSettleOptions(rest);
     const input = await this.#associateInput(target, allowReassociation);
+    const name = await this.#nameToWatch(waits);
     const { AssociationId: associationId } = await this.#client.call<{ AssociationId: string }>(
       'AssociateAddress',
       input,
     );
-    const settled = await settle({
-      waits,
-      associationId,
-      describe: () => this.describe(),
-      publicName: () => this.publicName(),
-    });
+    const settled = await settle({ waits, name, associationId, describe: () => this.describe() });
     return { associationId, ...settled };
   }
 
@@ -193,6 +197,12 @@ export class ElasticIp {
       NetworkInterfaceId: await this.#interfaceOf(target.privateAddress),
       PrivateIpAddress: target.privateAddress,
     };
+  }
+
+  async #nameToWatch({ name, servers }: ReadSettleOptions): Promise<string | null> {
+    if (name !== undefined) return name === false ? null : name;
+    const own = await this.publicName();
+    return (await hasPrivateAnswer(own, servers)) ? own : null;
   }
 
   async #interfaceOf(privateAddress: Address): Promise<string> {

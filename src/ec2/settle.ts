@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { type Clock, systemClock } from '../clock.js';
 import { type Address, withPort } from '../endpoint/address.js';
+import { readGuard } from '../endpoint/guard.js';
 import { PacketBudget } from '../endpoint/packet-budget.js';
 import { DnsResolver } from '../endpoint/resolvers/dns.js';
 import { EipPoolError, messageOf } from '../errors.js';
@@ -10,11 +11,10 @@ import type { ElasticIpDescription } from './addresses.js';
 /** What to wait for after an association, beyond the API. */
 export interface SettleOptions {
   /**
-   * The name whose DNS answer must be the new private address: `true` for the Elastic IP's own, or a CNAME to it. For
-   * processes inside the VPC; the public view never changes.
-   * @defaultValue not waited for
+   * The name whose DNS answer must be the new private address, such as a CNAME to the Elastic IP's own; `false`: none.
+   * @defaultValue the Elastic IP's own, if it has a private answer before the change: the public view never changes
    */
-  readonly name?: string | true | undefined;
+  readonly name?: string | false | undefined;
   /**
    * DNS servers that are asked for it.
    * @defaultValue those of resolv.conf
@@ -52,7 +52,7 @@ export interface Settled {
 }
 
 export interface ReadSettleOptions {
-  readonly name: string | true | undefined;
+  readonly name: string | false | undefined;
   readonly servers: readonly string[];
   readonly port: number | undefined;
   readonly database: ((address: Address) => Promise<void>) | undefined;
@@ -81,14 +81,17 @@ export function readSettleOptions(options: SettleOptions): ReadSettleOptions {
   );
 }
 
-/** Waits until an association shows in the API, and then everywhere else that was asked for. */
-export async function settle(about: {
+/** What an association is waited for by. */
+export interface Settling {
   readonly waits: ReadSettleOptions;
+  /** Null: DNS is not waited for. */
+  readonly name: string | null;
   readonly associationId: string;
   readonly describe: () => Promise<ElasticIpDescription>;
-  readonly publicName: () => Promise<string>;
-}): Promise<Settled> {
-  const { waits, associationId, describe, publicName } = about;
+}
+
+/** Waits until an association shows in the API, and then everywhere else that was asked for. */
+export async function settle({ waits, name, associationId, describe }: Settling): Promise<Settled> {
   const begun = systemClock.now();
   const remaining = (): number => waits.deadlineMillis - (systemClock.now() - begun);
   const steps: SettleStep[] = [];
@@ -97,7 +100,6 @@ export async function settle(about: {
     steps.push(step);
     waits.onStep?.(step);
   };
-
   const privateAddress = await until(
     `${associationId} to show in the API`,
     async () => {
@@ -108,34 +110,50 @@ export async function settle(about: {
   );
   reach('api', privateAddress);
   const dnsFollows = async (): Promise<void> => {
-    if (waits.name === undefined) return;
-    const name = waits.name === true ? await publicName() : waits.name;
+    if (name === null) return;
     await untilNamed(name, privateAddress, waits.servers, remaining());
     reach('dns', privateAddress);
   };
-  const serverAnswers = async (): Promise<void> => {
-    const { port, database } = waits;
-    if (port !== undefined) {
-      await until(
-        `${withPort(privateAddress, port)} to accept a connection`,
-        () => accepts(privateAddress, port),
-        remaining(),
-      );
-      reach('port', privateAddress);
-    }
-    if (database !== undefined) {
-      await untilResolved(`the database at ${privateAddress} to answer`, () => database(privateAddress), remaining());
-      reach('database', privateAddress);
-    }
-  };
-  await Promise.all([dnsFollows(), serverAnswers()]);
+  await Promise.all([dnsFollows(), untilServes(privateAddress, waits, remaining, reach)]);
   return { privateAddress, steps };
 }
 
-async function untilNamed(name: string, address: Address, servers: readonly string[], millis: number): Promise<void> {
-  // A budget of its own: an operator is waiting, and nobody else in the process asks for this name.
+async function untilServes(
+  address: Address,
+  { port, database }: ReadSettleOptions,
+  remaining: () => number,
+  reach: (kind: SettleStep['kind'], address: Address) => void,
+): Promise<void> {
+  if (port !== undefined) {
+    const what = `${withPort(address, port)} to accept a connection`;
+    await until(what, () => accepts(address, port), remaining());
+    reach('port', address);
+  }
+  if (database !== undefined) {
+    await untilResolved(`the database at ${address} to answer`, () => database(address), remaining());
+    reach('database', address);
+  }
+}
+
+/** Whether this process sees the private view of an Elastic IP's name, which changes with its association. */
+export async function hasPrivateAnswer(name: string, servers: readonly string[]): Promise<boolean> {
+  try {
+    const { addresses } = await dnsResolver(servers).resolve(name, AbortSignal.timeout(2 * LOOKUP_MILLIS));
+    const isPrivate = readGuard('private', 'private');
+    return addresses.some((address) => isPrivate.allows(address));
+  } catch {
+    return false;
+  }
+}
+
+/** With a budget of its own: an operator is waiting, and nobody else in the process asks for this name. */
+function dnsResolver(servers: readonly string[]): DnsResolver {
   const budget = new PacketBudget(systemClock);
-  const resolver = new DnsResolver({ servers, family: 0, timeoutMillis: LOOKUP_MILLIS, budget });
+  return new DnsResolver({ servers, family: 0, timeoutMillis: LOOKUP_MILLIS, budget });
+}
+
+async function untilNamed(name: string, address: Address, servers: readonly string[], millis: number): Promise<void> {
+  const resolver = dnsResolver(servers);
   let last = 'nothing yet';
   await until(
     () => `${name} to answer ${address} (it answers ${last})`,
@@ -208,9 +226,9 @@ async function accepts(address: Address, port: number): Promise<true | null> {
   });
 }
 
-const readName: Reader<string | true | undefined> = (value, name) => {
-  if (value === undefined || value === true || (typeof value === 'string' && value !== '')) return value;
-  throw invalidOption(name, 'a DNS name, or true', value);
+const readName: Reader<string | false | undefined> = (value, name) => {
+  if (value === undefined || value === false || (typeof value === 'string' && value !== '')) return value;
+  throw invalidOption(name, 'a DNS name, or false', value);
 };
 
 const readServers: Reader<readonly string[]> = (value, name) => {

@@ -11,7 +11,7 @@ interface Source {
   /** The number of the latest question that it answered; an older question's answer comes too late. */
   answered: number;
   turn: Turn;
-  /** It may not be asked at all, and said so: only a caller who waits has it asked again. */
+  /** It may not be asked at all, and said so: only by hand is it asked again. */
   aside: boolean;
 }
 
@@ -19,7 +19,7 @@ interface Source {
 export interface Asking {
   /** By hand: what they say is taken, quarantine or not. */
   readonly forced: boolean;
-  /** A caller waits for the answer, so every source is asked now. */
+  /** A caller waits for the answer, so every source is asked now that is not resting. */
   readonly awaited: boolean;
   /** Something failed, or sources disagree: also those are asked that are asked on suspicion only. */
   readonly troubled: boolean;
@@ -56,7 +56,9 @@ export class Sources {
 
   /** Resolves with the first answer; rejects with the last error when every source failed. */
   async ask(how: Asking): Promise<void> {
-    const asked = this.#sources.filter((source) => this.#isDue(source, how));
+    const due = this.#sources.filter((source) => this.#isDue(source, how));
+    // Whoever waits must learn something, if only why nobody answers.
+    const asked = due.length === 0 && how.awaited ? this.#sources : due;
     if (asked.length === 0) return;
     try {
       await Promise.any(asked.map((source) => this.#ask(source, how.forced, how.awaited)));
@@ -65,13 +67,18 @@ export class Sources {
     }
   }
 
-  #isDue(source: Source, { awaited, troubled }: Asking): boolean {
+  #isDue(source: Source, { forced, awaited, troubled }: Asking): boolean {
     const { clock } = this.#options;
-    const onSuspicion = source.resolver.asked === 'on-suspicion';
-    source.turn = troubled ? onTrouble(source.turn, clock.now(), clock.random()) : onCalm(source.turn);
-    if (awaited) return true;
-    if (source.aside || (source.pending > 0 && source.resolver.overlapping !== true)) return false;
-    return !onSuspicion || (source.turn.at !== null && source.turn.at <= clock.now());
+    const { resolver, pending, aside } = source;
+    const now = clock.now();
+    source.turn = troubled ? onTrouble(source.turn, now, clock.random()) : onCalm(source.turn);
+    const { at, notBefore, failures } = source.turn;
+    const onSuspicion = resolver.asked === 'on-suspicion';
+    if (forced) return true;
+    if (aside) return false;
+    if (awaited) return !(onSuspicion && failures > 0 && notBefore > now);
+    if (pending > 0 && resolver.overlapping !== true) return false;
+    return !onSuspicion || (at !== null && at <= now);
   }
 
   async #ask(source: Source, forced: boolean, awaited: boolean): Promise<void> {

@@ -8,6 +8,7 @@ const start = async (ec2: LabEc2Options | true = true): Promise<void> => {
 };
 const options = (): { config: Readonly<Record<string, unknown>> } => ({ config: { ...lab.ec2.config } });
 const held = (): ElasticIp => new ElasticIp(lab.ec2.addresses[0]!.allocationId, options());
+const dns = (): { servers: readonly string[] } => ({ servers: lab.servers });
 afterEach(async () => {
   await lab?.close();
 });
@@ -47,12 +48,13 @@ describe('an Elastic IP', () => {
     expect(await elasticIp.publicName()).toBe(lab.publicName);
 
     const [first, second] = lab.ec2.instances;
-    const associated = await elasticIp.associate({ instanceId: first!.instanceId });
+    // Before its first association the name has the public answer, so DNS is not waited for.
+    const associated = await elasticIp.associate({ instanceId: first!.instanceId }, dns());
     expect(associated.privateAddress).toBe(lab.hosts[0]!.address);
     expect(await elasticIp.describe()).toMatchObject({
       association: { associationId: associated.associationId, instanceId: first!.instanceId },
     });
-    await elasticIp.associate({ networkInterfaceId: second!.networkInterfaceId });
+    await elasticIp.associate({ networkInterfaceId: second!.networkInterfaceId }, dns());
     expect(lab.current).toBe(lab.hosts[1]);
 
     await expect(elasticIp.release()).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
@@ -71,15 +73,15 @@ describe('an Elastic IP', () => {
 
   it('can be given to whatever has a private address', async () => {
     await start();
-    await held().associate({ privateAddress: lab.hosts[1]!.address });
+    await held().associate({ privateAddress: lab.hosts[1]!.address }, dns());
     expect(lab.current).toBe(lab.hosts[1]);
-    await expect(held().associate({ privateAddress: '10.9.9.9' })).rejects.toThrow(/no network interface/);
+    await expect(held().associate({ privateAddress: '10.9.9.9' }, dns())).rejects.toThrow(/no network interface/);
   });
 
   it('stays where it is where it may not be taken away', async () => {
     await start();
     const { instanceId } = lab.ec2.instances[1]!;
-    await expect(held().associate({ instanceId }, { allowReassociation: false })).rejects.toMatchObject({
+    await expect(held().associate({ instanceId }, { ...dns(), allowReassociation: false })).rejects.toMatchObject({
       code: 'ALREADY_ASSOCIATED',
     });
     expect(lab.current).toBe(lab.hosts[0]);
@@ -112,13 +114,13 @@ describe('an Elastic IP', () => {
   it('says what did not follow within the deadline', async () => {
     await start({ dnsDelayMillis: 60_000 });
     const { instanceId } = lab.ec2.instances[1]!;
-    const late = held().associate({ instanceId }, { name: true, servers: lab.servers, deadlineMillis: 300 });
+    const late = held().associate({ instanceId }, { ...dns(), deadlineMillis: 300 });
     await expect(late).rejects.toMatchObject({
       code: 'NOT_SETTLED',
       message: expect.stringContaining(`(it answers ${lab.hosts[0]!.address})`) as unknown,
     });
     lab.hosts[1]!.refuse();
-    const refused = held().associate({ instanceId }, { port: lab.port, deadlineMillis: 300 });
+    const refused = held().associate({ instanceId }, { name: false, port: lab.port, deadlineMillis: 300 });
     await expect(refused).rejects.toThrow(/to accept a connection/);
   });
 

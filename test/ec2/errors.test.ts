@@ -54,7 +54,7 @@ const cases: readonly (readonly [Ec2Failure, string, RegExp])[] = [
 describe('an error of EC2', () => {
   it.each(cases)('%j is %s and says what to do', async (failure, code, message) => {
     lab.ec2.fail(failure);
-    const error = await thrown(held().associate({ instanceId: 'i-77' }));
+    const error = await thrown(held().associate({ instanceId: 'i-77' }, { name: false }));
     expect(isEipPoolError(error)).toBe(true);
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) as unknown });
     expect(error.message, 'what EC2 itself said is not lost').toContain(failure.code);
@@ -66,7 +66,7 @@ describe('an error of EC2', () => {
     for (const [failure] of cases) {
       lab.ec2.recover();
       lab.ec2.fail({ ...failure, message: 'the same' });
-      const { message } = await thrown(held().associate({ instanceId: 'i-77' }));
+      const { message } = await thrown(held().associate({ instanceId: 'i-77' }, { name: false }));
       messages.add(message.replace(/EC2 said: .*$/, ''));
     }
     expect(messages.size).toBe(cases.length);
@@ -74,7 +74,7 @@ describe('an error of EC2', () => {
 
   it('names the permission of the call that failed, which need not be the one that was made', async () => {
     lab.ec2.fail({ code: 'UnauthorizedOperation', status: 403, action: 'DescribeNetworkInterfaces' });
-    expect(await thrown(held().associate({ privateAddress: '10.0.0.9' }))).toMatchObject({
+    expect(await thrown(held().associate({ privateAddress: '10.0.0.9' }, { name: false }))).toMatchObject({
       code: 'API_UNAUTHORIZED',
       message: expect.stringMatching(/ec2:DescribeNetworkInterfaces is missing.*"\*"/) as unknown,
     });

@@ -6,7 +6,7 @@ import { VirtualClock } from '../virtual-clock.js';
 const [A, B] = ['10.0.0.1', '10.0.0.2'];
 let clock: VirtualClock;
 let endpoint: Endpoint;
-let says: { dns: string; api: string | Error };
+let says: { dns: string | Error; api: string | Error };
 let asked: { api: number[] };
 
 beforeEach(() => {
@@ -17,7 +17,13 @@ beforeEach(() => {
 afterEach(() => endpoint.close());
 
 async function open(provenMillis: number): Promise<void> {
-  const dns: Resolver = { name: 'dns', resolve: async () => ({ addresses: [says.dns] }) };
+  const dns: Resolver = {
+    name: 'dns',
+    resolve: async () => {
+      if (says.dns instanceof Error) throw says.dns;
+      return { addresses: [says.dns] };
+    },
+  };
   const api: Resolver = {
     name: 'api',
     asked: 'on-suspicion',
@@ -29,7 +35,7 @@ async function open(provenMillis: number): Promise<void> {
   };
   endpoint = follow('db.example.com', { resolver: [dns, api], clock });
   await clock.advance(provenMillis);
-  expect(at()).toBe(A);
+  if (!(says.dns instanceof Error)) expect(at()).toBe(A);
 }
 const at = (): string | undefined => endpoint.current?.addresses[0];
 const fail = (address: string | undefined): void => endpoint.report(address!, 'refusing', new Error('ECONNREFUSED'));
@@ -61,6 +67,16 @@ describe('a source with a quota', () => {
     const times = asked.api.slice(1);
     expect(times.length).toBeLessThan(10);
     expect(times.at(-1)! - times.at(-2)!).toBeGreaterThan(times[1]! - times[0]!);
+  });
+
+  it('is left alone after a failure by callers who wait, but not by hand', async () => {
+    says.dns = new Error('SERVFAIL');
+    says.api = new EipPoolError('API_THROTTLED', 'too many');
+    await open(0);
+    for (let i = 0; i < 10; i++) await expect(endpoint.ready()).rejects.toThrow('SERVFAIL');
+    expect(asked.api).toHaveLength(1);
+    await expect(endpoint.refresh()).rejects.toThrow('too many');
+    expect(asked.api).toHaveLength(2);
   });
 
   it('that may not be asked is left alone after one warning, and the others go on', async () => {

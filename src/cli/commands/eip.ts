@@ -2,7 +2,6 @@ import { type AssociationTarget, ElasticIp, type ElasticIpDescription, type Sett
 import { isIP } from 'node:net';
 import { type Args, type OptionTable, UsageError } from '../args.js';
 import { type Command, OK, REGION_OPTION, SERVER_OPTION, type Surroundings } from '../command.js';
-import { inspect, viewOf } from '../inspect.js';
 import { login, portOf } from '../login.js';
 import { duration, type Output } from '../output.js';
 import { describeAssociation } from './resolve.js';
@@ -144,10 +143,9 @@ async function switchOver(
   const url = args.url();
   const port = args.port() ?? (url === undefined || url.protocol === 'mysql:' ? undefined : portOf(url));
   const deadline = args.number('deadline', 0, 86_400);
-  const name = args.get('name') ?? (await visibleName(elasticIp, args.all('server'), output));
   const associated = await elasticIp.associate(target, {
     allowReassociation,
-    name,
+    name: args.get('name'),
     port,
     servers: args.all('server'),
     database: url === undefined ? undefined : async (address) => void (await login(url, address)),
@@ -155,23 +153,12 @@ async function switchOver(
     onStep: ({ kind, millis, address }) => output.line(`${duration(millis).padStart(9)}  ${STEPS[kind]} ${address}`),
   });
   output.data(associated);
+  if (!associated.steps.some(({ kind }) => kind === 'dns')) {
+    output.line(output.paint('dim', 'DNS was not watched: no private answer here before; --name NAME waits for one'));
+  }
   const last = Math.max(...associated.steps.map(({ millis }) => millis));
   output.line(output.paint('green', `switched in ${(last / 1_000).toFixed(2)} s (${associated.associationId})`));
   return OK;
-}
-
-/** The Elastic IP's own name, where its DNS answer will change: outside the VPC it never does. */
-async function visibleName(
-  elasticIp: ElasticIp,
-  servers: readonly string[] | undefined,
-  output: Output,
-): Promise<string | undefined> {
-  const name = await elasticIp.publicName();
-  const found = await inspect(name, servers);
-  const [address] = found.addresses;
-  if (address !== undefined && viewOf(address, found.elasticIp) === 'private') return name;
-  output.line(output.paint('dim', `DNS is not watched: ${name} has no private answer here; --name NAME waits for it`));
-  return undefined;
 }
 
 function wouldWork(output: Output): number {
