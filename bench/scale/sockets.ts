@@ -3,8 +3,8 @@ import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { follow } from 'eip-pool';
-import { startLab } from 'eip-pool/lab';
+import { follow } from '../../src/index.js';
+import { startLab } from '../../src/lab/index.js';
 
 /**
  * What one move costs: N raw sockets on one endpoint, the echo servers in a process of their own.

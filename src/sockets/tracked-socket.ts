@@ -57,8 +57,10 @@ export class TrackedSocket extends Socket {
     super();
     this.#host = host;
     this.#plan = plan;
-    // Nothing that a failover does may end the process of someone who listens only to 'close'.
-    super.on('error', () => {});
+    // Nothing that a failover does may end the process of someone who listens only to 'close'. Heard before any driver
+    // hears it: what a driver does then is its answer to the news, not the news.
+    super.on('error', (error: Error) => this.#onLost(error));
+    super.on('end', () => this.#onLost(closedBy(host.name)));
   }
 
   get state(): SocketState {
@@ -285,7 +287,6 @@ export class TrackedSocket extends Socket {
     this.setNoDelay(true);
     this.setKeepAlive(true);
     super.once('close', () => this.#onClosed());
-    super.on('error', (error: Error) => (this.#lastError = error));
     this.#state = { kind: 'handshake', address, ticket };
     this.#host.connected(address, this.#host.clock.now() - startedAt);
     if (this.#handshake) {
@@ -358,9 +359,13 @@ export class TrackedSocket extends Socket {
       const told = this.#askedToClose || !this.#host.has(state.address);
       state.ticket.end(told ? 'aborted' : 'failure');
       if (!told) this.#host.report(state.address, 'refusing', this.#lastError ?? closedBy(this.#host.name));
-    } else if (state.kind === 'open' && !this.#askedToClose) {
-      this.#host.suspect(state.address, this.#lastError ?? closedBy(this.#host.name));
     }
+  }
+
+  /** The connection ended, and nobody here had asked for it. */
+  #onLost(cause: Error): void {
+    this.#lastError = cause;
+    if (this.#state.kind === 'open' && !this.#askedToClose) this.#host.suspect(this.#state.address, cause);
   }
 
   /** Drivers and TLS ask `connecting`; between two attempts net would say false. */

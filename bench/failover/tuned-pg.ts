@@ -1,0 +1,15 @@
+import type { LoadClient, Target } from '../../src/cli/failover/client.js';
+import { loadClient } from '../../src/cli/failover/pg-client.js';
+import { stockPool } from '../../src/cli/failover/stock-pg.js';
+
+/** pg's own pool with what is usually advised: every time-out 2 s, and keepalive that really is on. */
+export function open(target: Target): LoadClient {
+  return loadClient(
+    stockPool(target, {
+      connectionTimeoutMillis: 2_000,
+      query_timeout: 2_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 1_000,
+    }),
+  );
+}

@@ -1,0 +1,88 @@
+import os from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { Child } from '../../src/cli/failover/rpc.js';
+import { Pool } from '../../src/pg/index.js';
+import { median } from '../statistics.js';
+import { compare, type Comparison, interval, type Side } from './compare.js';
+import type { LabMethods } from './lab-process.js';
+import { NoopClient } from './noop-client.js';
+
+const HELP = `Usage: npm run bench:overhead -- [options]
+
+What the pool costs while nothing fails: this library's against pg.Pool, in one process, in alternating slices.
+
+  --rounds N        at least 20 (31)
+  --slice-millis N  (250)
+`;
+
+const POOL_SIZE = 10;
+const AT_A_TIME: readonly number[] = [1, 10, 100];
+
+const { values: flags } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '31' },
+    'slice-millis': { type: 'string', default: '250' },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+
+if (flags.help === true) process.stdout.write(HELP);
+else await bench();
+
+async function bench(): Promise<void> {
+  const rounds = { rounds: Number(flags.rounds), sliceMillis: Number(flags['slice-millis']) };
+  const lab = new Child<LabMethods>(fileURLToPath(new URL('lab-process.js', import.meta.url)));
+  try {
+    const { name, address, port, dnsServers, connection } = await lab.call('start');
+    heading();
+    const common = { port, ...connection, max: POOL_SIZE };
+    const following = { ...common, host: name, follow: { servers: dnsServers } };
+    const direct = { ...common, host: address };
+    const noop = { Client: NoopClient as unknown as typeof pg.Client };
+    await section('query', query, [new Pool(following), new pg.Pool(direct)], rounds);
+    const idle: [pg.Pool, pg.Pool] = [new Pool({ ...following, ...noop }), new pg.Pool({ ...direct, ...noop })];
+    await section('connect + release', lease, idle, rounds);
+  } finally {
+    await lab.end();
+  }
+}
+
+async function section(
+  what: string,
+  sideOf: (pool: pg.Pool, label: string) => Side,
+  pools: [pg.Pool, pg.Pool],
+  rounds: { readonly rounds: number; readonly sliceMillis: number },
+): Promise<void> {
+  const sides: [Side, Side] = [sideOf(pools[0], 'eip-pool'), sideOf(pools[1], 'pg.Pool')];
+  // The lab's end is no news here.
+  for (const pool of pools) pool.on('error', () => {});
+  for (const atATime of AT_A_TIME) show(await compare(`${what}, ${atATime} at a time`, sides, atATime, rounds));
+  await Promise.all(pools.map((pool) => pool.end()));
+}
+
+function query(pool: pg.Pool, label: string): Side {
+  return { label, run: () => pool.query('select $1::int', [1]) };
+}
+
+function lease(pool: pg.Pool, label: string): Side {
+  return { label, run: async () => (await pool.connect()).release() };
+}
+
+function heading(): void {
+  const [cpu] = os.cpus();
+  console.log(`${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`);
+  console.log(`${flags.rounds} rounds, slices of ${flags['slice-millis']} ms, pools of ${POOL_SIZE}\n`);
+  console.log(
+    '| | eip-pool, per second | pg.Pool, per second | median ratio | its 95 % interval |\n|---|---|---|---|---|',
+  );
+}
+
+function show({ what, rates, ratios }: Comparison): void {
+  const [low, high] = interval(ratios);
+  const [ours, theirs] = rates.map((rate) => Math.round(rate).toLocaleString('en'));
+  console.log(
+    `| ${what} | ${ours} | ${theirs} | ${median(ratios).toFixed(3)} | ${low.toFixed(3)}–${high.toFixed(3)} |`,
+  );
+}
