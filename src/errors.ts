@@ -23,7 +23,37 @@ export type ErrorCode =
   /** The pool was ended while the caller waited. */
   | 'POOL_ENDED'
   /** The lab cannot start what was asked for on this machine. */
-  | 'LAB_UNAVAILABLE';
+  | 'LAB_UNAVAILABLE'
+  /** A package that is an optional peer is not installed. */
+  | 'PEER_MISSING'
+  /** A permission is missing: the message names it. */
+  | 'API_UNAUTHORIZED'
+  /** There are no credentials, or they are not valid. */
+  | 'API_CREDENTIALS'
+  /** The account's quota of calls is used up for now. */
+  | 'API_THROTTLED'
+  /** The service failed, or could not be reached. */
+  | 'API_UNAVAILABLE'
+  /** The service refused a call for a reason that has no code of its own here. */
+  | 'API_REJECTED'
+  /** A dry run: the call would have succeeded. */
+  | 'DRY_RUN'
+  /** The id or address that the message names does not exist in this account and Region. */
+  | 'ALLOCATION_NOT_FOUND'
+  | 'ADDRESS_NOT_FOUND'
+  | 'INSTANCE_NOT_FOUND'
+  | 'INTERFACE_NOT_FOUND'
+  | 'ASSOCIATION_NOT_FOUND'
+  /** The instance is not running. */
+  | 'INSTANCE_STATE'
+  /** The account has as many Elastic IPs as it may have. */
+  | 'ADDRESS_LIMIT'
+  /** The Elastic IP is associated with something else, and may not be taken from there. */
+  | 'ALREADY_ASSOCIATED'
+  /** The Elastic IP is associated, so it cannot be released. */
+  | 'ADDRESS_IN_USE'
+  /** A change was made, but did not show everywhere within its deadline. */
+  | 'NOT_SETTLED';
 
 const BRAND: unique symbol = Symbol.for('eip-pool.error') as never;
 

@@ -21,8 +21,14 @@ const RETURN_WHILE_UNUSABLE_MILLIS = 2_000;
 
 interface Quarantined {
   readonly until: number;
-  /** Since when every answer has named it. */
+  /** Since when every answer of every source has named it. */
   readonly namedSince: number | null;
+}
+
+/** What a source said last. */
+interface Word {
+  readonly addresses: readonly Address[];
+  readonly at: number;
 }
 
 /** Everything that earlier answers have left behind. */
@@ -33,6 +39,8 @@ export interface History {
   /** Addresses that have once been the only answer for `returnAfterMillis` since they were adopted. */
   readonly proven: ReadonlySet<Address>;
   readonly quarantine: ReadonlyMap<Address, Quarantined>;
+  /** The last word of each source: where they disagree, one of them lags. */
+  readonly words: ReadonlyMap<object, Word>;
   /** `set` mode: when each valid address was last named. */
   readonly named: ReadonlyMap<Address, number>;
 }
@@ -42,18 +50,21 @@ export const emptyHistory: History = {
   sole: null,
   proven: new Set(),
   quarantine: new Map(),
+  words: new Map(),
   named: new Map(),
 };
 
 export type Verdict =
   /** The answer names what is current. */
   | { readonly kind: 'confirmed' }
-  /** The answer names only addresses that are quarantined: nothing changes. */
+  /** The answer names only addresses that are quarantined, or that a lagging source repeats: nothing changes. */
   | { readonly kind: 'held'; readonly held: readonly Address[] }
   /** New addresses, or fewer; it is a move if `dropped` is not empty. */
   | { readonly kind: 'adopted'; readonly added: readonly Address[]; readonly dropped: readonly Address[] };
 
 export interface Observation {
+  /** Who says so: the same object each time. */
+  readonly source: object;
   /** Never empty. */
   readonly addresses: readonly Address[];
   readonly now: number;
@@ -70,7 +81,12 @@ export function observe(history: History, seen: Observation, rules: AdoptRules):
 function observeSingle(history: History, seen: Observation, rules: AdoptRules): [History, Verdict] {
   const noted = note(history, seen, rules);
   const need = returnAfter(seen, rules);
-  const usable = seen.addresses.filter((address) => mayReturn(noted.quarantine.get(address), seen.now, need));
+  const lagging = lags(history, seen, rules);
+  const usable = seen.addresses.filter(
+    (address) =>
+      (seen.forced || mayReturn(noted.quarantine.get(address), seen.now, need)) &&
+      (!lagging || history.current.includes(address)),
+  );
   if (usable.length === 0) return [noted, { kind: 'held', held: seen.addresses }];
   return settle(noted, usable, seen.now, rules);
 }
@@ -85,25 +101,45 @@ function observeSet(history: History, seen: Observation, rules: AdoptRules): [Hi
   return settle({ ...history, named }, [...named.keys()], seen.now, { ...rules, quarantineMillis: 0 });
 }
 
+/**
+ * It says what it said before, while another source vouches for what is current: it brings no news, it is late. DNS
+ * answers from caches, the EC2 API from replicas. A word vouches for as long as a quarantine lasts, and not for a server
+ * that cannot be used.
+ */
+function lags(history: History, { source, addresses, now, condition }: Observation, rules: AdoptRules): boolean {
+  const before = history.words.get(source);
+  if (condition !== 'usable' || before === undefined) return false;
+  if (!addresses.every((address) => before.addresses.includes(address))) return false;
+  return [...history.words].some(
+    ([other, word]) =>
+      other !== source &&
+      now - word.at < rules.quarantineMillis &&
+      word.addresses.some((address) => history.current.includes(address)),
+  );
+}
+
 /** What the answer adds to the record, before anything is decided. */
-function note(history: History, { addresses, now }: Observation, rules: AdoptRules): History {
+function note(history: History, { source, addresses, now }: Observation, rules: AdoptRules): History {
   const [only] = addresses;
   const unbroken = addresses.length === 1 && history.sole?.address === only ? history.sole : null;
   const proven = new Set(history.proven);
   if (history.sole !== null && now - history.sole.since >= rules.returnAfterMillis) proven.add(history.sole.address);
   const sole = unbroken ?? (addresses.length === 1 && only !== undefined ? { address: only, since: now } : null);
 
+  const words = new Map(history.words).set(source, { addresses, at: now });
   const quarantine = new Map<Address, Quarantined>();
-  for (const [address, entry] of history.quarantine) {
-    if (entry.until <= now) continue;
-    const namedSince = addresses.includes(address) ? (entry.namedSince ?? now) : null;
-    quarantine.set(address, { until: entry.until, namedSince });
+  for (const [address, { until, namedSince }] of history.quarantine) {
+    if (until <= now) continue;
+    // What a source said before the address was left says nothing of its return.
+    const since = [...words.values()].filter(({ at }) => at >= until - rules.quarantineMillis);
+    const named = since.every((word) => word.addresses.includes(address));
+    quarantine.set(address, { until, namedSince: named ? (namedSince ?? now) : null });
   }
-  return { ...history, sole, proven, quarantine };
+  return { ...history, sole, proven, quarantine, words };
 }
 
-function returnAfter({ condition, forced }: Observation, rules: AdoptRules): number {
-  if (forced || condition === 'dead') return 0;
+function returnAfter({ condition }: Observation, rules: AdoptRules): number {
+  if (condition === 'dead') return 0;
   if (condition === 'usable') return rules.returnAfterMillis;
   return Math.min(RETURN_WHILE_UNUSABLE_MILLIS, rules.returnAfterMillis);
 }

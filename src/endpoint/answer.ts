@@ -13,13 +13,19 @@ export interface Resolution {
   readonly from?: string | undefined;
 }
 
+/** What the endpoint does for a resolver that it asks. */
+export interface ResolveHelp {
+  /** The names behind the asked one, nearest first, as the endpoint's other sources know them. Never rejects. */
+  chain(): Promise<readonly string[]>;
+}
+
 /** A source of answers. The same rules apply to what each of them says. */
 export interface Resolver {
   /** For events and messages. */
   readonly name: string;
   /**
-   * When it is asked: with every question, or only at the start and while the endpoint is suspect (for a source
-   * with a quota).
+   * When it is asked: with every question; or, for a source with a quota, at the start and then only while the endpoint is
+   * suspect or its sources disagree: first after a random 0 to 2 s, then ever less often, and later after a failure.
    * @defaultValue 'always'
    */
   readonly asked?: 'always' | 'on-suspicion' | undefined;
@@ -33,8 +39,11 @@ export interface Resolver {
    * @defaultValue false
    */
   readonly keepsTime?: boolean | undefined;
-  /** Rejects, or resolves to no addresses, when it does not know. `signal` aborts at `lookupTimeoutMillis`, and when the endpoint closes. */
-  resolve(name: string, signal: AbortSignal): Promise<Resolution>;
+  /**
+   * Rejects, or resolves to no addresses, when it does not know. One that rejects with `API_UNAUTHORIZED` steps aside: the
+   * endpoint warns once and leaves it alone. `signal` aborts at `lookupTimeoutMillis`, and when the endpoint closes.
+   */
+  resolve(name: string, signal: AbortSignal, help: ResolveHelp): Promise<Resolution>;
   /** The CNAME chain alone, for the message of a refused answer that came without it. Never rejects. */
   chain?(name: string, signal: AbortSignal): Promise<readonly string[]>;
 }

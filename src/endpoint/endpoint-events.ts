@@ -18,6 +18,8 @@ export type WarningCode =
   | 'PUBLIC_ADDRESS'
   /** The name keeps changing: perhaps it rotates by design, see `mode: 'set'`. */
   | 'ROTATING'
+  /** A source may not be asked: it stepped aside, and the others go on. */
+  | 'SOURCE_ASIDE'
   /** A pool's `'error'` that nobody listens to; it would have ended the process. */
   | 'UNHANDLED_POOL_ERROR';
 

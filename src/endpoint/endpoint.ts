@@ -8,16 +8,8 @@ import type { EndpointEvents, EndpointSnapshot } from './endpoint-events.js';
 import { PublicAddressError, screen } from './guard.js';
 import { answerLookup, type LookupFunction } from './lookup.js';
 import { type FollowOptions, readFollowOptions, type ReadFollowOptions, readName } from './options.js';
-import { askOnce } from './question.js';
+import { Sources } from './sources.js';
 import { type EndpointState, nextQuestionIn, type StateEvent, type StateKind, transition } from './states.js';
-
-/** A resolver and what is under way with it. */
-interface Source {
-  readonly resolver: Resolver;
-  pending: number;
-  /** The number of the latest question that it answered; an older question's answer comes too late. */
-  answered: number;
-}
 
 const ROTATING_MOVES = 5;
 const ROTATING_WITHIN_MILLIS = 60_000;
@@ -31,17 +23,16 @@ const SUSPENDED_INTERVALS = 3;
 export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   readonly name: string;
   protected readonly options: ReadFollowOptions;
-  readonly #sources: readonly Source[];
+  readonly #sources: Sources;
   readonly #closing: AbortController = new AbortController();
   #state: EndpointState;
   #history: History = emptyHistory;
   #current: Answer | null = null;
   #addresses: ReadonlySet<Address> = new Set();
-  /** An answer that named only quarantined addresses, while the name keeps saying so. */
-  #held: Answer | null = null;
+  /** The last answer, if it was held: it named only addresses that may not come back yet. */
+  #held: { readonly answer: Answer; readonly resolver: Resolver } | null = null;
   #conditions: Map<Address, Exclude<Condition, 'usable'>> = new Map();
   #generation = 0;
-  #questions = 0;
   #timer: Timer | undefined;
   #started = false;
   #opening: Promise<{ readonly error: unknown } | null> | undefined;
@@ -57,7 +48,22 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     super();
     this.name = readName(name);
     this.options = readFollowOptions(options);
-    this.#sources = this.options.resolvers.map((resolver) => ({ resolver, pending: 0, answered: 0 }));
+    this.#sources = new Sources({
+      ...this.options,
+      name: this.name,
+      signal: this.#closing.signal,
+      onAnswer: (answer, forced, resolver) => this.#receive(answer, forced, resolver),
+      onError: (error, resolver) => {
+        this.#lastResolveError = error;
+        this.announce('resolveError', this.name, () => ({ error, source: resolver.name }));
+      },
+      onAside: (error, resolver) =>
+        this.warn({
+          code: 'SOURCE_ASIDE',
+          message: `${this.name}: ${resolver.name} is not asked any more: ${messageOf(error)}`,
+          error,
+        }),
+    });
     this.#state = { kind: 'resolving', since: this.options.clock.now() };
   }
 
@@ -181,7 +187,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     this.#conditions.set(address, condition);
     this.#step({ kind: 'failed', cause, everywhere: this.#condition() !== 'usable' }, address);
     // A name that wants to go back may now be allowed to.
-    if (this.#held !== null) this.#observe(this.#held, false);
+    if (this.#held !== null) this.#observe(this.#held.answer, false, this.#held.resolver);
   }
 
   /** A connection to a current address ended unasked: no proof of anything, but a reason to ask the name. */
@@ -262,43 +268,8 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     this.#wallOffset = clock.wallNow() - this.#tickedAt;
   }
 
-  /** Resolves with the first answer; rejects with the last error when every source failed. */
-  async #askAll(how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
-    const everyone = how.awaited || this.#state.kind !== 'steady';
-    const asked = this.#sources.filter(
-      (source) => everyone || (source.resolver.asked !== 'on-suspicion' && (source.pending === 0 || overlaps(source))),
-    );
-    if (asked.length === 0) return;
-    try {
-      await Promise.any(asked.map((source) => this.#ask(source, how)));
-    } catch (error) {
-      throw error instanceof AggregateError ? error.errors.at(-1) : error;
-    }
-  }
-
-  async #ask(source: Source, how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
-    const { clock, lookupTimeoutMillis } = this.options;
-    const number = ++this.#questions;
-    source.pending++;
-    try {
-      const answer = await askOnce(source.resolver, this.name, {
-        clock,
-        timeoutMillis: lookupTimeoutMillis,
-        awaited: how.awaited,
-        signal: this.#closing.signal,
-      });
-      if (number < source.answered || this.#state.kind === 'closed') return;
-      source.answered = number;
-      await this.#receive(answer, how.forced, source.resolver);
-    } catch (error) {
-      if (this.#state.kind !== 'closed') {
-        this.#lastResolveError = error;
-        this.announce('resolveError', this.name, () => ({ error, source: source.resolver.name }));
-      }
-      throw error;
-    } finally {
-      source.pending--;
-    }
+  #askAll(how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
+    return this.#sources.ask({ ...how, troubled: this.#state.kind !== 'steady' || this.#held !== null });
   }
 
   async #receive(answer: Answer, forced: boolean, resolver: Resolver): Promise<void> {
@@ -311,7 +282,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     }
     const wasRefused = this.#publicView !== null;
     this.#publicView = null;
-    this.#observe({ ...answer, addresses: allowed }, forced);
+    this.#observe({ ...answer, addresses: allowed }, forced, resolver);
     if (wasRefused) this.onDialable();
   }
 
@@ -322,13 +293,14 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     this.onDialable();
   }
 
-  #observe(answer: Answer, forced: boolean): void {
-    const { clock } = this.options;
-    const seen = { addresses: answer.addresses, now: clock.now(), condition: this.#condition(), forced };
+  #observe(answer: Answer, forced: boolean, resolver: Resolver): void {
+    const { addresses } = answer;
+    const now = this.options.clock.now();
+    const seen = { source: resolver, addresses, now, condition: this.#condition(), forced };
     const [history, verdict] = observe(this.#history, seen, this.options);
     const from = this.#history.current;
     this.#history = history;
-    this.#held = verdict.kind === 'held' ? answer : null;
+    this.#held = verdict.kind === 'held' ? { answer, resolver } : null;
     if (verdict.kind !== 'held') this.#current = Object.freeze({ ...answer, addresses: history.current });
     this.announce('answer', this.name, () => ({ answer, verdict: verdict.kind }));
     if (verdict.kind === 'held') this.onContested();
@@ -388,8 +360,4 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     // Only the step out of calm is a reason to ask at once; from then on the schedule is often enough.
     if (before.kind === 'steady') this.#tick();
   }
-}
-
-function overlaps(source: Source): boolean {
-  return source.resolver.overlapping === true;
 }

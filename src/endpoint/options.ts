@@ -161,7 +161,7 @@ function resolverMaker(
   family: Family,
   timeoutMillis: number,
 ): (option: ResolverOption | 'auto') => Resolver {
-  const dnsResolver = (): Resolver => new DnsResolver({ servers, family, timeoutMillis, budget: processBudget });
+  const dnsResolver = (): DnsResolver => new DnsResolver({ servers, family, timeoutMillis, budget: processBudget });
   return (option) => {
     if (option === 'auto') return new AutoResolver(dnsResolver(), new SystemResolver(family));
     if (option === 'dns') return dnsResolver();

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.js';
 import { EipPoolError } from '../errors.js';
-import type { Answer, Resolver } from './answer.js';
+import type { Answer, Resolver, ResolveHelp } from './answer.js';
 import { readResolution } from './answer.js';
 
 /**
@@ -15,6 +15,7 @@ export async function askOnce(
     readonly timeoutMillis: number;
     readonly awaited: boolean;
     readonly signal: AbortSignal;
+    readonly help: (signal: AbortSignal) => ResolveHelp;
   },
 ): Promise<Answer> {
   const { clock, timeoutMillis, signal } = options;
@@ -35,7 +36,7 @@ export async function askOnce(
     const resolution = await new Promise<Awaited<ReturnType<Resolver['resolve']>>>((resolve, reject) => {
       both.addEventListener('abort', () => reject(both.reason as Error), { once: true });
       // In a function of its own, so that a resolver that throws is one that rejects.
-      (async () => await resolver.resolve(name, both))().then(resolve, reject);
+      (async () => await resolver.resolve(name, both, options.help(both)))().then(resolve, reject);
     });
     return readResolution(resolution, name, resolver.name, clock.now());
   } catch (error) {

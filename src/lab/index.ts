@@ -1,6 +1,11 @@
 export type { Database, DatabaseContext, DatabaseFactory, LabDatabase } from './database.js';
 export type { DnsAddresses, DnsMode, DnsRecord, DnsView, SimpleMode } from './dns-mode.js';
 export type { DnsQuery, DnsServer } from './dns-server.js';
+export type { Ec2Call, Ec2Failure } from './ec2/api.js';
+export type { Association, IngressRule, LabAddress, LabInstance, NameChange } from './ec2/cloud.js';
+export type { Imds, ImdsMode } from './ec2/imds.js';
+export type { LabEc2, LabEc2Config } from './ec2/lab-ec2.js';
+export type { LabEc2Options } from './ec2/options.js';
 export type { LabConnection, PostgresOptions } from './embedded-postgres.js';
 export type { HostFault } from './host-fault.js';
 export type { HostSnapshot, LabHost } from './host.js';

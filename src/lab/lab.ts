@@ -3,6 +3,7 @@ import { EipPoolError } from '../errors.js';
 import { boolean, invalidOption, millis, readOptions } from '../options.js';
 import type { DnsRecord, Zone } from './dns-mode.js';
 import { DnsServer } from './dns-server.js';
+import { LabEc2 } from './ec2/lab-ec2.js';
 import { CONNECTION, type LabConnection } from './embedded-postgres.js';
 import { type HostSnapshot, LabHost } from './host.js';
 import { type LabNetwork, loopbackNetwork, type Network } from './lab-network.js';
@@ -54,6 +55,7 @@ interface Parts {
   readonly dns: DnsServer;
   readonly servers: Servers | undefined;
   readonly network: Network;
+  readonly ec2: LabEc2 | null;
 }
 
 /** A port must be free on every host's address; so many ports are tried. */
@@ -81,16 +83,18 @@ export async function startLab(options?: LabOptions): Promise<Lab> {
       if (database !== undefined) host.setDatabase(database);
     }
     const { publicName: target, ttlSeconds, publicClients } = settings;
+    const allocated = settings.ec2?.allocated ?? true;
     const dns = await DnsServer.start({
       wire,
       target,
       ttlSeconds,
       publicClients,
-      privateZone: zoneOf(settings, hosts[0]?.address ?? ''),
-      publicZone: zoneOf(settings, settings.publicAddress),
+      privateZone: zoneOf(settings, allocated ? (hosts[0]?.address ?? '') : null),
+      publicZone: zoneOf(settings, allocated ? settings.publicAddress : null),
       listen: network.dns,
     });
-    return new Lab({ settings, hosts, dns, servers, network });
+    const ec2 = settings.ec2 === null ? null : await startEc2(settings, hosts, dns, network);
+    return new Lab({ settings, hosts, dns, servers, network, ec2 });
   } catch (error) {
     for (const host of hosts) host.closeSync();
     await Promise.allSettled([servers?.close(), network.close()]);
@@ -146,7 +150,9 @@ export class Lab {
 
   /** The host that the name points to. */
   get current(): LabHost {
-    return this.#current;
+    const [address] = this.dns.answer.a;
+    // Associating through EC2's API moves the name too.
+    return this.hosts.find(({ addresses }) => address !== undefined && addresses.includes(address)) ?? this.#current;
   }
 
   get network(): LabNetwork {
@@ -155,6 +161,15 @@ export class Lab {
 
   get dns(): DnsServer {
     return this.#parts.dns;
+  }
+
+  /**
+   * EC2's API and metadata service.
+   * @throws `LAB_UNAVAILABLE` unless the lab was started with the option `ec2`
+   */
+  get ec2(): LabEc2 {
+    if (this.#parts.ec2 !== null) return this.#parts.ec2;
+    throw new EipPoolError('LAB_UNAVAILABLE', 'this lab has no EC2: start it with startLab({ ec2: true })');
   }
 
   /** User, password (SCRAM) and database; null unless `embedded-postgres`. */
@@ -175,6 +190,7 @@ export class Lab {
     if (fresh) await addAddress(host, index, this.port, this.#parts.network.addresses);
     if (delayMillis > 0) await new Promise<void>((resolve) => systemClock.setAwaited(resolve, delayMillis));
     const from = this.dns.answer.a[0] ?? '';
+    this.#parts.ec2?.moved(host);
     this.dns.setAnswer({ a: [host.address] });
     const at = systemClock.now();
     this.#current = host;
@@ -189,7 +205,7 @@ export class Lab {
       answer: [...dns.answer.a, ...dns.answer.aaaa],
       mode: dns.mode.kind,
       queries: dns.queries.length,
-      current: this.#current.id,
+      current: this.current.id,
       hosts: hosts.map((host) => host.snapshot()),
       folder: servers?.folder,
     };
@@ -204,6 +220,7 @@ export class Lab {
   /** Like {@link close}, without waiting: for a signal handler that exits at once. Runs by itself on `process.exit`. */
   closeSync(): void {
     for (const host of this.hosts) host.closeSync();
+    this.#parts.ec2?.close();
     this.#parts.servers?.closeSync();
     this.#closing ??= this.dns.close();
     this.#closing.catch(() => undefined);
@@ -215,16 +232,34 @@ export class Lab {
 
   async #close(): Promise<void> {
     for (const host of this.hosts) host.closeSync();
+    this.#parts.ec2?.close();
     await Promise.all([this.dns.close(), this.#parts.servers?.close(), this.#parts.network.close()]);
   }
 }
 
-function zoneOf({ name, publicName, ttlSeconds }: LabSettings, address: string): Zone {
+async function startEc2(
+  { ec2: settings, publicName, publicAddress, ttlSeconds }: LabSettings,
+  hosts: readonly LabHost[],
+  dns: DnsServer,
+  network: Network,
+): Promise<LabEc2 | null> {
+  if (settings === null) return null;
+  const vpcCidrs = [network.kind === 'real' ? '10.0.0.0/8' : '127.0.0.0/8'];
+  try {
+    return await LabEc2.start({ settings, hosts, dns, publicName, publicIp: publicAddress, ttlSeconds, vpcCidrs });
+  } catch (error) {
+    await dns.close();
+    throw error;
+  }
+}
+
+/** @param address null: the name has no address yet, as that of an Elastic IP before it is allocated */
+function zoneOf({ name, publicName, ttlSeconds }: LabSettings, address: string | null): Zone {
   const zone = new Map<string, readonly DnsRecord[]>();
   if (name.toLowerCase() !== publicName.toLowerCase()) {
     zone.set(name.toLowerCase(), [{ type: 'CNAME', data: publicName, ttlSeconds }]);
   }
-  zone.set(publicName.toLowerCase(), [{ type: 'A', data: address, ttlSeconds }]);
+  if (address !== null) zone.set(publicName.toLowerCase(), [{ type: 'A', data: address, ttlSeconds }]);
   return zone;
 }
 

@@ -4,6 +4,7 @@ import { encodedAddress } from '../endpoint/elastic-ip-name.js';
 import { EipPoolError } from '../errors.js';
 import { integer, invalidOption, nearest, type Reader, readOptions } from '../options.js';
 import type { DatabaseFactory } from './database.js';
+import { type LabEc2Options, type LabEc2Settings, readEc2 } from './ec2/options.js';
 import type { PostgresOptions } from './embedded-postgres.js';
 
 export interface LabOptions {
@@ -43,6 +44,11 @@ export interface LabOptions {
    * @defaultValue none
    */
   readonly publicClients?: readonly string[] | undefined;
+  /**
+   * EC2's API and metadata service: `lab.ec2`.
+   * @defaultValue false
+   */
+  readonly ec2?: boolean | LabEc2Options | undefined;
   /** How the servers of `embedded-postgres` run. */
   readonly postgres?: PostgresOptions | undefined;
   /**
@@ -67,6 +73,7 @@ export interface LabSettings {
   readonly publicAddress: string;
   readonly ttlSeconds: number;
   readonly publicClients: readonly Cidr[];
+  readonly ec2: LabEc2Settings | null;
   readonly postgres: PostgresOptions;
   readonly network: 'loopback' | 'real';
   readonly log: ((line: string) => void) | undefined;
@@ -89,6 +96,7 @@ export function readLabOptions(options: LabOptions | undefined): LabSettings {
       publicAddress: readAddress,
       ttlSeconds: integer(20, 0, MAX_TTL_SECONDS),
       publicClients: readCidrs,
+      ec2: readEc2,
       postgres: readPostgres,
       network: readNetwork,
       log: optionalFunction,

@@ -14,15 +14,18 @@ npm install --silent --no-audit --no-fund "./$tarball" pg@8.23.1 @types/pg@8.23.
 cat >use.ts <<'TS'
 import { follow, outcomeOf, type Endpoint, type Outcome } from 'eip-pool';
 import pg, { Client, Pool, type PoolConfig, type QueryResult } from 'eip-pool/pg';
+import { ec2, ElasticIp, type ElasticIpDescription } from 'eip-pool/ec2';
 import { startLab } from 'eip-pool/lab';
 
+const described: Promise<ElasticIpDescription> = new ElasticIp('75.101.137.243').describe();
+const beside: Endpoint = follow('db.example.com', { resolver: ['dns', ec2({ region: 'eu-west-1' })] });
 const config: PoolConfig = { host: 'db.example.com', max: 10, follow: { intervalMillis: 500 }, failover: { drainMillis: 0 } };
 const pool: Pool = new Pool(config);
 const endpoint: Endpoint | null = pool.endpoint;
 const result: Promise<QueryResult<{ one: number }>> = pool.query<{ one: number }>('select 1 as one');
 const outcome: Outcome | undefined = outcomeOf(new Error('x'));
 endpoint?.on('move', ({ from, to }) => console.log(from.join(), to.join()));
-export { Client, endpoint, follow, outcome, pg, result, startLab };
+export { beside, Client, described, endpoint, follow, outcome, pg, result, startLab };
 TS
 for compiler in typescript59 typescript60 typescript7; do
   for module in nodenext node16; do

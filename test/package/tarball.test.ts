@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let app: string;
+/** One that has installed nothing beside it. */
+let bare: string;
 let files: string[];
 
 /** An application that has installed what `npm publish` would send, and `pg`. */
@@ -26,18 +28,20 @@ beforeAll(async () => {
     path.join(modules, 'eip-pool'),
     '--strip-components=1',
   ]);
+  bare = await mkdtemp(path.join(tmpdir(), 'eip-pool-bare-'));
+  await cp(path.join(modules, 'eip-pool'), path.join(bare, 'node_modules', 'eip-pool'), { recursive: true });
   for (const name of await readdir(path.join(root, 'node_modules'))) {
     if (!name.startsWith('.'))
       await symlink(path.join(root, 'node_modules', name), path.join(modules, name)).catch(() => {});
   }
 }, 60_000);
 afterAll(async () => {
-  await rm(app, { recursive: true, force: true });
+  for (const folder of [app, bare]) await rm(folder, { recursive: true, force: true });
 });
 
-async function node(name: string, source: string): Promise<string> {
-  await writeFile(path.join(app, name), source);
-  return (await run(process.execPath, [path.join(app, name)], { cwd: app })).stdout.trim();
+async function node(name: string, source: string, folder: string = app): Promise<string> {
+  await writeFile(path.join(folder, name), source);
+  return (await run(process.execPath, [path.join(folder, name)], { cwd: folder })).stdout.trim();
 }
 
 describe('the packed tarball', () => {
@@ -64,9 +68,10 @@ describe('the packed tarball', () => {
       'app.mjs',
       `import { follow, outcomeOf, EipPoolError } from 'eip-pool';
        import pg, { Pool, Client, types } from 'eip-pool/pg';
+       import { ec2, ElasticIp, publicName } from 'eip-pool/ec2';
        import { startLab } from 'eip-pool/lab';
        import stock from 'pg';
-       console.log([follow, outcomeOf, EipPoolError, Pool, Client, startLab].every((each) => typeof each === 'function'),
+       console.log([follow, outcomeOf, EipPoolError, Pool, Client, ec2, ElasticIp, publicName, startLab].every((each) => typeof each === 'function'),
          pg.Pool === Pool, types === stock.types, new Pool({ host: 'a.example.com' }) instanceof stock.Pool);`,
     );
     expect(out).toBe('true true true true');
@@ -100,6 +105,45 @@ describe('the packed tarball', () => {
        });`,
     );
     expect(out).toBe('true true');
+  });
+
+  it('asks EC2 from either module system, and loads its SDK only then', async () => {
+    const source = (load: string): string =>
+      `${load}
+       const loaded = () => Object.keys(require.cache).some((file) => file.includes('client-ec2'));
+       const before = loaded();
+       startLab({ ec2: true }).then(async (lab) => {
+         const config = lab.ec2.config;
+         const { association } = await new ElasticIp(lab.publicAddress, { config }).describe();
+         console.log(before, loaded(), association.privateAddress === lab.current.address);
+         await lab.close();
+       });`;
+    const required = "const { ElasticIp } = require('eip-pool/ec2'); const { startLab } = require('eip-pool/lab');";
+    const imported =
+      "import { ElasticIp } from 'eip-pool/ec2'; import { startLab } from 'eip-pool/lab'; import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+    expect(await node('ec2.cjs', source(required))).toBe('false true true');
+    expect(await node('ec2.mjs', source(imported))).toBe('false true true');
+  });
+
+  it('says what to install where the SDK is not there', async () => {
+    const out = await node(
+      'app.mjs',
+      `import { ElasticIp } from 'eip-pool/ec2';
+       new ElasticIp('eipalloc-1').describe().catch((error) => console.log(error.code, error.message));`,
+      bare,
+    );
+    expect(out).toBe('PEER_MISSING the EC2 API needs the package @aws-sdk/client-ec2: npm install @aws-sdk/client-ec2');
+  });
+
+  it('brings the command eip-pool, which works without any peer for what needs none', async () => {
+    const bin = path.join(bare, 'node_modules', 'eip-pool', 'dist', 'esm', 'cli', 'main.js');
+    const { stdout } = await run(process.execPath, [bin, 'resolve', '--help']);
+    expect(stdout).toContain('eip-pool resolve db.example.com');
+    const misused = await run(process.execPath, [bin, 'resolv']).catch((error: unknown) => error);
+    expect(misused).toMatchObject({ code: 2, stderr: expect.stringContaining("did you mean 'resolve'?") as unknown });
+    const nowhere = ['resolve', 'a.example.com', '--server', '127.0.0.1:9', '--no-aws', '--json'];
+    const failed = await run(process.execPath, [bin, ...nowhere]).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 1, stdout: expect.stringContaining('"addresses":[]') as unknown });
   });
 
   it('keeps the CommonJS build working where Node does not know module-sync', async () => {

@@ -12,7 +12,7 @@ it.skipIf(!network.available)(
     let output = '';
     const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
     const status = await runInNetwork(
-      [process.execPath, vitest, 'run', '--config', 'test/vitest.network.config.ts', '--reporter=default'],
+      [process.execPath, vitest, 'run', 'test/pg', '--config', 'test/vitest.network.config.ts', '--reporter=default'],
       { cwd: root, env: { NO_COLOR: '1', VITEST: '' }, onOutput: (text) => (output += text) },
     );
     expect(status, output).toBe(0);

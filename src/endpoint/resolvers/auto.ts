@@ -5,16 +5,19 @@ import type { Resolution, Resolver } from '../answer.js';
 /** How long DNS has the word alone at the start; a machine with a dead DNS server still knows its hosts file. */
 const HEAD_START_MILLIS = 200;
 
+/** A source that stands on its own feet. */
+type Inner = Omit<Resolver, 'resolve'> & { resolve(name: string, signal: AbortSignal): Promise<Resolution> };
+
 /**
  * DNS, or the system's own look-up: whichever first knows the name is the source for good. An error never changes the
  * choice, since a source that changes in an outage would look like a move.
  */
 export class AutoResolver implements Resolver {
-  readonly #dns: Resolver;
-  readonly #system: Resolver;
-  #chosen: Resolver | undefined;
+  readonly #dns: Inner;
+  readonly #system: Inner;
+  #chosen: Inner | undefined;
 
-  constructor(dns: Resolver, system: Resolver) {
+  constructor(dns: Inner, system: Inner) {
     this.#dns = dns;
     this.#system = system;
   }
@@ -59,7 +62,7 @@ export class AutoResolver implements Resolver {
     }
   }
 
-  async #try(resolver: Resolver, name: string, signal: AbortSignal): Promise<Resolution> {
+  async #try(resolver: Inner, name: string, signal: AbortSignal): Promise<Resolution> {
     const resolution = await resolver.resolve(name, signal);
     if (resolution.addresses.length === 0)
       throw new EipPoolError('NO_ADDRESS', `${name}: ${resolver.name} knows no address`);

@@ -1,0 +1,19 @@
+import type { Command, ForeignCommand } from './command.js';
+import { demo } from './commands/demo.js';
+import { doctor } from './commands/doctor.js';
+import { allocate, associate, describe, disassociate, release } from './commands/eip.js';
+import { resolve } from './commands/resolve.js';
+import { watch } from './commands/watch.js';
+
+/** Every command, in the order of the help. */
+export const commands: readonly (Command | ForeignCommand)[] = [
+  resolve,
+  watch,
+  doctor,
+  allocate,
+  describe,
+  associate,
+  disassociate,
+  release,
+  demo,
+];

@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+import { run } from './run.js';
+
+// What the SDK says of this Node version is for the developers of a program, not for the users of a command.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
+const enough = new AbortController();
+process.once('SIGINT', () => enough.abort());
+process.once('SIGTERM', () => enough.abort());
+
+const status = await run(
+  process.argv.slice(2),
+  {
+    out: (text) => process.stdout.write(text),
+    error: (text) => process.stderr.write(text),
+    terminal: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+  },
+  enough.signal,
+);
+// Look-ups that were given up may hold the process; what was written goes out first.
+process.stdout.write('', () => process.exit(status));

@@ -1,0 +1,129 @@
+import type { Clock } from '../clock.js';
+import { isEipPoolError } from '../errors.js';
+import type { Answer, Resolver } from './answer.js';
+import { askOnce } from './question.js';
+import { noTurn, onAnswer, onCalm, onFailure, onTrouble, type Turn } from './turn.js';
+
+/** A resolver and what is under way with it. */
+interface Source {
+  readonly resolver: Resolver;
+  pending: number;
+  /** The number of the latest question that it answered; an older question's answer comes too late. */
+  answered: number;
+  turn: Turn;
+  /** It may not be asked at all, and said so: only by hand is it asked again. */
+  aside: boolean;
+}
+
+/** Why they are asked. */
+export interface Asking {
+  /** By hand: what they say is taken, quarantine or not. */
+  readonly forced: boolean;
+  /** A caller waits for the answer, so every source is asked now that is not resting. */
+  readonly awaited: boolean;
+  /** Something failed, or sources disagree: also those are asked that are asked on suspicion only. */
+  readonly troubled: boolean;
+}
+
+export interface SourcesOptions {
+  readonly name: string;
+  readonly resolvers: readonly Resolver[];
+  readonly clock: Clock;
+  readonly lookupTimeoutMillis: number;
+  readonly signal: AbortSignal;
+  readonly onAnswer: (answer: Answer, forced: boolean, resolver: Resolver) => Promise<void>;
+  readonly onError: (error: unknown, resolver: Resolver) => void;
+  /** A source stepped aside: told once. */
+  readonly onAside: (error: unknown, resolver: Resolver) => void;
+}
+
+/** The resolvers of one endpoint: whose turn it is, and what became of each question. */
+export class Sources {
+  readonly #options: SourcesOptions;
+  readonly #sources: readonly Source[];
+  #questions = 0;
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+    this.#sources = options.resolvers.map((resolver) => ({
+      resolver,
+      pending: 0,
+      answered: 0,
+      turn: noTurn,
+      aside: false,
+    }));
+  }
+
+  /** Resolves with the first answer; rejects with the last error when every source failed. */
+  async ask(how: Asking): Promise<void> {
+    const due = this.#sources.filter((source) => this.#isDue(source, how));
+    // Whoever waits must learn something, if only why nobody answers.
+    const asked = due.length === 0 && how.awaited ? this.#sources : due;
+    if (asked.length === 0) return;
+    try {
+      await Promise.any(asked.map((source) => this.#ask(source, how.forced, how.awaited)));
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors.at(-1) : error;
+    }
+  }
+
+  #isDue(source: Source, { forced, awaited, troubled }: Asking): boolean {
+    const { clock } = this.#options;
+    const { resolver, pending, aside } = source;
+    const now = clock.now();
+    source.turn = troubled ? onTrouble(source.turn, now, clock.random()) : onCalm(source.turn);
+    const { at, notBefore, failures } = source.turn;
+    const onSuspicion = resolver.asked === 'on-suspicion';
+    if (forced) return true;
+    if (aside) return false;
+    if (awaited) return !(onSuspicion && failures > 0 && notBefore > now);
+    if (pending > 0 && resolver.overlapping !== true) return false;
+    return !onSuspicion || (at !== null && at <= now);
+  }
+
+  async #ask(source: Source, forced: boolean, awaited: boolean): Promise<void> {
+    const { name, clock, lookupTimeoutMillis, signal } = this.#options;
+    const number = ++this.#questions;
+    source.pending++;
+    try {
+      const answer = await askOnce(source.resolver, name, {
+        clock,
+        timeoutMillis: lookupTimeoutMillis,
+        awaited,
+        signal,
+        help: (asking) => ({ chain: () => this.#chain(source, asking) }),
+      });
+      // What a caller waited for, as at the start, costs no turn.
+      if (!awaited) source.turn = onAnswer(source.turn, clock.now(), clock.random());
+      source.aside = false;
+      if (number < source.answered || signal.aborted) return;
+      source.answered = number;
+      await this.#options.onAnswer(answer, forced, source.resolver);
+    } catch (error) {
+      if (!signal.aborted) this.#onFailure(source, error);
+      throw error;
+    } finally {
+      source.pending--;
+    }
+  }
+
+  async #chain(asker: Source, signal: AbortSignal): Promise<readonly string[]> {
+    for (const source of this.#sources) {
+      if (source === asker) continue;
+      const chain = (await source.resolver.chain?.(this.#options.name, signal)) ?? [];
+      if (chain.length > 0) return chain;
+    }
+    return [];
+  }
+
+  #onFailure(source: Source, error: unknown): void {
+    const { clock, onAside, onError } = this.#options;
+    source.turn = onFailure(source.turn, clock.now(), clock.random());
+    const stepsAside = isEipPoolError(error) && error.code === 'API_UNAUTHORIZED' && !source.aside;
+    if (stepsAside) {
+      source.aside = true;
+      onAside(error, source.resolver);
+    }
+    onError(error, source.resolver);
+  }
+}
