@@ -74,7 +74,12 @@ export class EipPoolError extends Error {
 
 /** True for an error of this library, also of another loaded copy of it. */
 export function isEipPoolError(error: unknown): error is EipPoolError {
-  return typeof error === 'object' && error !== null && BRAND in error;
+  return isBranded(error, BRAND);
+}
+
+/** Is it one of ours, also of another loaded copy of this library? */
+export function isBranded(value: unknown, brand: symbol): boolean {
+  return typeof value === 'object' && value !== null && brand in value;
 }
 
 /** The text of whatever was thrown. */

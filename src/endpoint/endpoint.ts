@@ -8,7 +8,7 @@ import type { EndpointEvents, EndpointSnapshot } from './endpoint-events.js';
 import { PublicAddressError, screen } from './guard.js';
 import { answerLookup, type LookupFunction } from './lookup.js';
 import { type FollowOptions, readFollowOptions, type ReadFollowOptions, readName } from './options.js';
-import { Sources } from './sources.js';
+import { chainOf, Sources } from './sources.js';
 import { type EndpointState, nextQuestionIn, type StateEvent, type StateKind, transition } from './states.js';
 
 const ROTATING_MOVES = 5;
@@ -55,6 +55,8 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
       onAnswer: (answer, forced, resolver) => this.#receive(answer, forced, resolver),
       onError: (error, resolver) => {
         this.#lastResolveError = error;
+        // The name no longer says so.
+        if (this.#held?.resolver === resolver) this.#held = null;
         this.announce('resolveError', this.name, () => ({ error, source: resolver.name }));
       },
       onAside: (error, resolver) =>
@@ -185,9 +187,16 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
       return;
     }
     this.#conditions.set(address, condition);
-    this.#step({ kind: 'failed', cause, everywhere: this.#condition() !== 'usable' }, address);
+    const best = this.#condition();
+    this.#step({ kind: 'failed', cause, everywhere: best !== 'usable' && best !== 'read-only' }, address);
     // A name that wants to go back may now be allowed to.
     if (this.#held !== null) this.#observe(this.#held.answer, false, this.#held.resolver);
+  }
+
+  /** A server at a current address said something: it lives, whatever else is known of it. */
+  noteLife(address: Address): void {
+    if (this.#conditions.get(address) !== 'read-only') this.#conditions.delete(address);
+    this.#step({ kind: 'worked' }, address);
   }
 
   /** A connection to a current address ended unasked: no proof of anything, but a reason to ask the name. */
@@ -235,6 +244,8 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   /** Before each question while suspect: a moment to look for signs of life. */
   protected abstract onSuspectTick(): void;
   protected abstract onClosed(): void;
+  /** Does anybody wait for a connection? */
+  protected abstract isAwaited(): boolean;
 
   protected closedError(): EipPoolError {
     return this.#closedError();
@@ -269,21 +280,22 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   }
 
   #askAll(how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
-    return this.#sources.ask({ ...how, troubled: this.#state.kind !== 'steady' || this.#held !== null });
+    const troubled = this.#state.kind !== 'steady' || this.#held !== null;
+    return this.#sources.ask({ ...how, troubled, pressing: this.isAwaited() });
   }
 
   async #receive(answer: Answer, forced: boolean, resolver: Resolver): Promise<void> {
     const { allowed, refused } = screen(answer.addresses, this.options.guard);
     if (allowed.length === 0) {
       const known = answer.chain.length > 0 || this.#publicView !== null;
-      const chain = known ? answer.chain : ((await resolver.chain?.(this.name, this.#closing.signal)) ?? []);
+      const chain = known ? answer.chain : await chainOf(resolver, this.name, this.#closing.signal);
       this.#refuse(new PublicAddressError(this.name, refused, chain));
       return;
     }
-    const wasRefused = this.#publicView !== null;
+    const wasRefused = this.refusal !== null;
     this.#publicView = null;
     this.#observe({ ...answer, addresses: allowed }, forced, resolver);
-    if (wasRefused) this.onDialable();
+    if (wasRefused && this.refusal === null) this.onDialable();
   }
 
   #refuse(error: PublicAddressError): void {
@@ -295,8 +307,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
 
   #observe(answer: Answer, forced: boolean, resolver: Resolver): void {
     const { addresses } = answer;
-    const now = this.options.clock.now();
-    const seen = { source: resolver, addresses, now, condition: this.#condition(), forced };
+    const seen = { source: resolver, addresses, now: answer.at, condition: this.#condition(), forced };
     const [history, verdict] = observe(this.#history, seen, this.options);
     const from = this.#history.current;
     this.#history = history;

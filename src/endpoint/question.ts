@@ -20,10 +20,12 @@ export async function askOnce(
 ): Promise<Answer> {
   const { clock, timeoutMillis, signal } = options;
   signal.throwIfAborted();
-  const deadline = new AbortController();
-  const both = AbortSignal.any([deadline.signal, signal]);
+  // Not `AbortSignal.any`: the endpoint's signal lives as long as the process, and would keep every question's alive.
+  const asking = new AbortController();
+  const abort = (): void => asking.abort(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
   const late = (): void =>
-    deadline.abort(
+    asking.abort(
       new EipPoolError('LOOKUP_TIMEOUT', `${name}: ${resolver.name} gave no answer within ${timeoutMillis} ms`),
     );
   const timer =
@@ -34,14 +36,20 @@ export async function askOnce(
         : clock.set(late, timeoutMillis);
   try {
     const resolution = await new Promise<Awaited<ReturnType<Resolver['resolve']>>>((resolve, reject) => {
-      both.addEventListener('abort', () => reject(both.reason as Error), { once: true });
+      asking.signal.addEventListener('abort', () => reject(asking.signal.reason as Error), { once: true });
       // In a function of its own, so that a resolver that throws is one that rejects.
-      (async () => await resolver.resolve(name, both, options.help(both)))().then(resolve, reject);
+      (async () => await resolver.resolve(name, asking.signal, options.help(asking.signal)))().then(resolve, reject);
     });
     return readResolution(resolution, name, resolver.name, clock.now());
   } catch (error) {
-    throw both.aborted ? both.reason : error;
+    throw asking.signal.aborted ? asking.signal.reason : asError(error, resolver.name);
   } finally {
     clock.clear(timer);
+    signal.removeEventListener('abort', abort);
   }
+}
+
+/** A resolver of the user's may reject with anything. */
+function asError(error: unknown, source: string): Error {
+  return error instanceof Error ? error : new EipPoolError('NO_ADDRESS', `${source} failed with ${String(error)}`);
 }

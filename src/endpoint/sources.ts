@@ -8,6 +8,8 @@ import { noTurn, onAnswer, onCalm, onFailure, onTrouble, type Turn } from './tur
 interface Source {
   readonly resolver: Resolver;
   pending: number;
+  /** The latest question under way. */
+  question: Promise<void>;
   /** The number of the latest question that it answered; an older question's answer comes too late. */
   answered: number;
   turn: Turn;
@@ -23,6 +25,11 @@ export interface Asking {
   readonly awaited: boolean;
   /** Something failed, or sources disagree: also those are asked that are asked on suspicion only. */
   readonly troubled: boolean;
+  /**
+   * Somebody waits for a connection, so a question that is not answered yet holds up no other one. Without anybody it
+   * does: c-ares keeps the process alive while it asks, and an idle process must be able to end.
+   */
+  readonly pressing: boolean;
 }
 
 export interface SourcesOptions {
@@ -48,6 +55,7 @@ export class Sources {
     this.#sources = options.resolvers.map((resolver) => ({
       resolver,
       pending: 0,
+      question: Promise.resolve(),
       answered: 0,
       turn: noTurn,
       aside: false,
@@ -61,13 +69,20 @@ export class Sources {
     const asked = due.length === 0 && how.awaited ? this.#sources : due;
     if (asked.length === 0) return;
     try {
-      await Promise.any(asked.map((source) => this.#ask(source, how.forced, how.awaited)));
+      await Promise.any(asked.map((source) => this.#join(source, how)));
     } catch (error) {
       throw error instanceof AggregateError ? error.errors.at(-1) : error;
     }
   }
 
-  #isDue(source: Source, { forced, awaited, troubled }: Asking): boolean {
+  /** A source that can be asked one thing at a time answers all who wait with one reply. */
+  #join(source: Source, { forced, awaited }: Asking): Promise<void> {
+    if (source.pending > 0 && source.resolver.overlapping !== true) return source.question;
+    source.question = this.#ask(source, forced, awaited);
+    return source.question;
+  }
+
+  #isDue(source: Source, { forced, awaited, troubled, pressing }: Asking): boolean {
     const { clock } = this.#options;
     const { resolver, pending, aside } = source;
     const now = clock.now();
@@ -77,7 +92,7 @@ export class Sources {
     if (forced) return true;
     if (aside) return false;
     if (awaited) return !(onSuspicion && failures > 0 && notBefore > now);
-    if (pending > 0 && resolver.overlapping !== true) return false;
+    if (pending > 0 && !(resolver.overlapping === true && pressing)) return false;
     return !onSuspicion || (at !== null && at <= now);
   }
 
@@ -110,7 +125,7 @@ export class Sources {
   async #chain(asker: Source, signal: AbortSignal): Promise<readonly string[]> {
     for (const source of this.#sources) {
       if (source === asker) continue;
-      const chain = (await source.resolver.chain?.(this.#options.name, signal)) ?? [];
+      const chain = await chainOf(source.resolver, this.#options.name, signal);
       if (chain.length > 0) return chain;
     }
     return [];
@@ -125,5 +140,14 @@ export class Sources {
       onAside(error, source.resolver);
     }
     onError(error, source.resolver);
+  }
+}
+
+/** A resolver of the user's may break its promise not to reject; a message without the chain is still a message. */
+export async function chainOf(resolver: Resolver, name: string, signal: AbortSignal): Promise<readonly string[]> {
+  try {
+    return (await resolver.chain?.(name, signal)) ?? [];
+  } catch {
+    return [];
   }
 }

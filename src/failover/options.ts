@@ -81,6 +81,27 @@ export interface FollowingStream {
   readonly endpoint: Endpoint;
 }
 
+function isOurs(stream: unknown): stream is FollowingStream {
+  return (stream as Partial<FollowingStream> | null | undefined)?.endpoint !== undefined;
+}
+
+/**
+ * The endpoint of a pool whose options were copied; null where there is none, or where the copy asks for another name or
+ * endpoint: then the copied stream would lead to the wrong server.
+ */
+export function inheritedEndpoint({ endpoint, stream }: Config, host: string): Endpoint | null {
+  if (!isOurs(stream)) return null;
+  const inherited = stream.endpoint;
+  if (endpoint !== undefined) return endpoint === inherited ? inherited : null;
+  return bareName(host) === bareName(inherited.name) ? inherited : null;
+}
+
+function bareName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}
+
+type Config = FollowingConfig & { readonly stream?: unknown };
+
 /** The endpoint that a config asks for, and whether we made it; null where nothing is to be followed. */
 export interface Route {
   readonly endpoint: Endpoint;
@@ -88,14 +109,14 @@ export interface Route {
 }
 
 /** @param host as the driver finds it: a name, an address, or what is no host at all */
-export function routeOf(config: FollowingConfig & { readonly stream?: unknown }, host: string): Route | null {
+export function routeOf(config: Config, host: string): Route | null {
   const { follow, endpoint, stream } = config;
   if (endpoint !== undefined && !(endpoint instanceof Endpoint)) {
     throw invalidOption('endpoint', 'what follow(name) returned', endpoint);
   }
-  const inherited = (stream as Partial<FollowingStream> | null | undefined)?.endpoint;
-  if (inherited !== undefined) return { endpoint: inherited, owned: false };
-  if (stream != null) {
+  const inherited = inheritedEndpoint(config, host);
+  if (inherited !== null) return { endpoint: inherited, owned: false };
+  if (stream != null && !isOurs(stream)) {
     if (follow === undefined && endpoint === undefined) return null;
     throw new EipPoolError(
       'INVALID_OPTION',

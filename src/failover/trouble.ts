@@ -1,5 +1,6 @@
 import type { Address } from '../endpoint/address.js';
 import { EipPoolError, messageOf } from '../errors.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
 
 /** What a pool has met since it last had a working connection. */
 export class Trouble {
@@ -9,6 +10,14 @@ export class Trouble {
   note(failures: ReadonlyMap<Address, unknown>, cause: unknown): void {
     for (const [address, failure] of failures) this.#failures.set(address, failure);
     if (cause != null) this.#cause = cause;
+  }
+
+  /** An attempt that its caller waits for no longer. */
+  noteUnfinished({ failures, lastError, dialledAddress }: TrackedSocket): void {
+    const tried = new Map(failures);
+    const silent = new Error('the log-in there was not answered');
+    if (dialledAddress !== null) tried.set(dialledAddress, silent);
+    this.note(tried, lastError ?? (dialledAddress === null ? null : silent));
   }
 
   /** `opening` is what the driver would have said; applications look for it. */

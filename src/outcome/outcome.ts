@@ -29,12 +29,16 @@ export function outcomeOf(error: unknown, statement?: string): Outcome | undefin
   return 'unknown';
 }
 
+const STATEMENTS: unique symbol = Symbol.for('eip-pool.statements') as never;
+
 /** For adapters: the statement that a server's error answered. */
 export function noteStatement(error: object, statement: string): void {
   statements.set(error, statement);
 }
 
-const statements: WeakMap<object, string> = new WeakMap();
+/** One for all loaded copies of this library. */
+const shared = globalThis as { [STATEMENTS]?: WeakMap<object, string> };
+const statements: WeakMap<object, string> = (shared[STATEMENTS] ??= new WeakMap());
 
 /**
  * Our own errors. Those that end a connection attempt, or a wait for one, come before anything was sent; those that

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { EipPoolError } from '../errors.js';
 import {
   type FollowingConfig,
   readFailoverOptions,
@@ -10,8 +11,8 @@ import { noteStatement } from '../outcome/outcome.js';
 import type { Connection } from '../sockets/connection.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
-import { copyOf, streamFactory, whereOf } from './config.js';
-import { activeStatement, isWaiting, onServerError, streamOf } from './internals.js';
+import { copyOf, meantBy, streamFactory } from './config.js';
+import { activeStatement, isPooledIdle, isWaiting, onServerError, streamOf } from './internals.js';
 import { PgProber } from './prober.js';
 import { refusalOf } from './server-errors.js';
 
@@ -29,20 +30,21 @@ export class Client extends pg.Client {
 
   /** @throws `INVALID_OPTION` that names the option */
   constructor(config?: string | ClientConfig) {
-    const given: ClientConfig | undefined = typeof config === 'string' ? { connectionString: config } : config;
-    const route = routeOf(given ?? {}, whereOf(given).host);
-    const failover = readFailoverOptions(given?.failover);
-    super(route === null ? given : withStream(given ?? {}, route));
+    const given: ClientConfig = typeof config === 'string' ? { connectionString: config } : (config ?? {});
+    const meant = meantBy(given);
+    const route = routeOf(meant.config, meant.host);
+    const failover = readFailoverOptions(given.failover);
+    super(route === null ? (config === undefined ? config : meant.config) : withStream(meant.config, route));
     this.endpoint = route?.endpoint ?? null;
     const socket = streamOf(this);
     if (route === null || !(socket instanceof TrackedSocket)) return;
     this.on('error', () => {});
     followHandshake(this, socket);
     this.#socket = socket;
-    // A pool's client is the pool's to look after.
-    if (given?.stream !== undefined) return;
-    socket.carry(new HeldConnection(this, failover));
-    const unregister = route.endpoint.register(new PgProber(this.port, given ?? {}, failover.probeTimeoutMillis));
+    socket.carry(new HeldConnection(this, route.endpoint, failover));
+    // The pool whose options these are knows how to log in.
+    if (meant.config.stream !== undefined) return;
+    const unregister = route.endpoint.register(new PgProber(this.port, given, failover.probeTimeoutMillis));
     this.once('end', () => {
       unregister();
       if (route.owned) route.endpoint.close();
@@ -60,15 +62,14 @@ export class Client extends pg.Client {
 }
 
 function withStream(config: ClientConfig, { endpoint }: Route): ClientConfig {
-  // A pool's stream knows when to persist; it stays.
   if (config.stream !== undefined) return config;
   const copy = copyOf(config);
-  copy.stream = streamFactory(endpoint, () => false) as unknown as NonNullable<pg.ClientConfig['stream']>;
+  copy.stream = streamFactory(endpoint) as unknown as NonNullable<pg.ClientConfig['stream']>;
   return copy;
 }
 
 /** Tells the socket how its log-in ended, and the outcome table which statement an error was the answer to. */
-function followHandshake(client: pg.Client, socket: TrackedSocket): void {
+export function followHandshake(client: pg.ClientBase, socket: TrackedSocket): void {
   socket.expectHandshake();
   client.once('connect', () => socket.settle('usable'));
   onServerError(client, (error) => {
@@ -76,32 +77,46 @@ function followHandshake(client: pg.Client, socket: TrackedSocket): void {
     if (statement !== undefined) noteStatement(error, statement);
     if (socket.state.kind !== 'handshake') return;
     const refusal = refusalOf(error);
-    if (refusal.kind === 'not-ready') socket.settle('unusable', refusal.condition, error);
-    else socket.settle('answered');
+    if (refusal.kind === 'refused') socket.settle('answered');
+    else if (refusal.condition === 'usable') socket.settle('full');
+    else socket.settle('unusable', refusal.condition, error);
   });
 }
 
-/** A client outside of any pool is in its caller's hands for as long as it lives. */
+/** A client outside of our pools is in its caller's hands, unless a pool of another kind holds it idle. */
 class HeldConnection implements Connection {
   readonly #client: pg.Client;
+  readonly #endpoint: Endpoint;
   readonly drainMillis: number;
   readonly silenceMillis: number;
 
-  constructor(client: pg.Client, { drainMillis, silenceMillis }: ReadFailoverOptions) {
+  constructor(client: pg.Client, endpoint: Endpoint, { drainMillis, silenceMillis }: ReadFailoverOptions) {
     this.#client = client;
+    this.#endpoint = endpoint;
     this.drainMillis = drainMillis;
     this.silenceMillis = silenceMillis;
   }
 
   isLeased(): boolean {
-    return true;
+    return !isPooledIdle(this.#client);
   }
 
   isWaiting(): boolean {
     return isWaiting(this.#client);
   }
 
-  retire(): void {}
+  /** The only word that makes such a pool give up an idle client is an error of it. */
+  retire(): void {
+    if (this.isLeased()) return;
+    const message = `the connection was closed: ${this.#endpoint.name} left its address`;
+    const error = new EipPoolError('ADDRESS_LEFT', message);
+    try {
+      this.#client.emit('error', error);
+    } catch {
+      // Nobody listens to the pool's errors, which would have ended the process.
+      this.#endpoint.warn({ code: 'UNHANDLED_POOL_ERROR', message, error });
+    }
+  }
 
   goodbye(): void {
     void this.#client.end();

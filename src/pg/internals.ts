@@ -57,6 +57,11 @@ export function isIdle(pool: pg.Pool, client: pg.PoolClient): boolean {
   return priv(pool)._idle.some((item) => item.client === client);
 }
 
+/** Does a pool, of ours or not, hold it idle? pg-pool listens to an idle client with a function of this name. */
+export function isPooledIdle(client: pg.ClientBase): boolean {
+  return (client as unknown as NodeJS.EventEmitter).listeners('error').some(({ name }) => name === 'idleListener');
+}
+
 /** False for one that the pool has already closed, or is closing. */
 export function isMember(pool: pg.Pool, client: pg.PoolClient): boolean {
   return priv(pool)._clients.includes(client);
@@ -89,9 +94,11 @@ export function putBack(pool: pg.Pool, clients: Iterable<pg.PoolClient>): void {
   priv(pool)._clients.push(...clients);
 }
 
-/** The caller is served next. */
-export function queueFirst(pool: pg.Pool, item: PendingItem): void {
-  priv(pool)._pendingQueue.unshift(item);
+/** The caller waits again, before all who came after him. */
+export function queueBefore(pool: pg.Pool, item: PendingItem, isLater: (other: PendingItem) => boolean): void {
+  const queue = priv(pool)._pendingQueue;
+  const index = queue.findIndex(isLater);
+  queue.splice(index < 0 ? queue.length : index, 0, item);
 }
 
 /** Takes one waiting caller, or all of them, out of the queue. */
@@ -106,8 +113,8 @@ export function waiting(pool: pg.Pool): readonly PendingItem[] {
   return priv(pool)._pendingQueue;
 }
 
-/** pg-pool's own way to hand an idle client to a caller, past an override of it. */
-export function handIdle(pool: pg.Pool, ...args: HandOut): void {
+/** pg-pool's own way to hand a client to a caller, past an override of it. */
+export function handOver(pool: pg.Pool, ...args: HandOut): void {
   const base = Object.getPrototypeOf(pgDriver.Pool.prototype) as PoolPrivate;
   base._acquireClient.apply(pool, args);
 }

@@ -1,45 +1,35 @@
 import pg from 'pg';
-import { EipPoolError, isEipPoolError, messageOf } from '../errors.js';
+import { EipPoolError, messageOf } from '../errors.js';
 import { type FollowingConfig, type ReadFailoverOptions, readFailoverOptions, routeOf } from '../failover/options.js';
 import { Trouble } from '../failover/trouble.js';
 import { Waits } from '../failover/waits.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { isQuiet } from '../sockets/watch.js';
-import { Client } from './client.js';
-import { copyOf, streamFactory, whereOf } from './config.js';
+import { Client, followHandshake } from './client.js';
+import { type ClientConstructor, meantBy, streamFactory, withClient } from './config.js';
 import {
   closeClient,
-  handIdle,
+  handOver,
   type HandOut,
   makeClient,
   newestClient,
   type PendingItem,
   pulse,
   putBack,
-  queueFirst,
   streamOf,
   unqueue,
   waiting,
 } from './internals.js';
+import { type ConnectCallback, endedError, isLeft, TERMINATED, WAITED } from './driver-words.js';
+import { Leases } from './leases.js';
+import { type Making, Makings } from './makings.js';
 import { PooledConnection, type PoolSide } from './pooled-connection.js';
 import { PgProber } from './prober.js';
 import { refusalOf } from './server-errors.js';
+import { Turns } from './turns.js';
 
 export interface PoolConfig extends pg.PoolConfig, FollowingConfig {}
-
-type ClientConstructor = new (config?: string | pg.ClientConfig) => pg.ClientBase;
-type ConnectCallback = (
-  error: Error | undefined,
-  client: pg.PoolClient | undefined,
-  done: (release?: Error | boolean) => void,
-) => void;
-
-/** One attempt to make a connection for a caller. */
-interface Making {
-  readonly item: PendingItem;
-  socket: TrackedSocket | null;
-}
 
 /**
  * `pg.Pool` that follows the name of its host. Everything of pg.Pool works as there; beyond it, the pool hands out only
@@ -51,9 +41,9 @@ export class Pool extends pg.Pool {
   readonly #waits: Waits<PendingItem> | null;
   readonly #trouble: Trouble = new Trouble();
   readonly #side: PoolSide;
-  readonly #making: Set<Making> = new Set();
-  /** Leased on an address that was left: not counted, but `end()` waits for them. */
-  readonly #draining: Set<pg.PoolClient> = new Set();
+  readonly #makings: Makings = new Makings();
+  readonly #turns: Turns = new Turns();
+  readonly #leases: Leases;
   /** Connections on which the next statement can run, leased or idle. */
   readonly #usable: Set<pg.PoolClient> = new Set();
   /** Every connection that is not closed, whoever has it. */
@@ -67,13 +57,13 @@ export class Pool extends pg.Pool {
   /** @throws `INVALID_OPTION` that names the option */
   constructor(config?: PoolConfig, client?: ClientConstructor) {
     const given: PoolConfig = config ?? {};
-    const { host, port } = whereOf(given);
-    const route = routeOf(given, host);
+    const { config: meant, host, port } = meantBy(given);
+    const route = routeOf(meant, host);
     const failover = readFailoverOptions(given.failover);
     if (route === null) {
-      super(client === undefined ? given : withClient(given, client));
+      super(client === undefined ? meant : withClient(meant, client));
     } else {
-      super(withClient(given, given.Client ?? client ?? Client));
+      super(withClient(meant, given.Client ?? client ?? Client));
     }
     this.#endpoint = route?.endpoint ?? null;
     this.#failover = failover;
@@ -84,17 +74,23 @@ export class Pool extends pg.Pool {
       drained: (leased) => this.#drain(leased),
       madeRoom: () => this.#pulseSoon(),
     };
+    this.#leases = new Leases({
+      pool: this,
+      isCurrent: (address) => route?.endpoint.has(address) === true,
+      madeRoom: () => this.#pulseSoon(),
+    });
     this.#waits = null;
     this.#release = () => {};
     if (route === null) return;
     const { endpoint, owned } = route;
-    this.options.stream = streamFactory(endpoint, (cause) => this.#persistsAfter(cause)) as unknown as NonNullable<
-      pg.PoolConfig['stream']
-    >;
+    this.options.stream = streamFactory(endpoint) as unknown as NonNullable<pg.PoolConfig['stream']>;
     const deadlineMillis = this.options.connectionTimeoutMillis || failover.deadlineMillis;
     this.#waits = new Waits(endpoint.clock, deadlineMillis, (item, waited) => this.#expire(item, waited));
     const unregister = endpoint.register(new PgProber(port, this.options, failover.probeTimeoutMillis));
+    const onMove = (): void => this.#leases.moved();
+    endpoint.on('move', onMove);
     this.#release = () => {
+      endpoint.off('move', onMove);
       this.#waits?.endAll();
       for (const socket of this.#alive.values()) socket.expectEnd();
       unregister();
@@ -109,7 +105,7 @@ export class Pool extends pg.Pool {
 
   /** Connections that are finishing their work on an address that the name has left; not in `totalCount`. */
   get drainingCount(): number {
-    return this.#draining.size;
+    return this.#leases.draining.size;
   }
 
   override connect(): Promise<pg.PoolClient>;
@@ -129,12 +125,18 @@ export class Pool extends pg.Pool {
   override end(callback: () => void): void;
   override end(callback?: () => void): Promise<void> | void {
     if (this.#endpoint === null || this.ending) return callback === undefined ? super.end() : super.end(callback);
-    putBack(this, this.#draining);
+    putBack(this, this.#leases.draining);
     const waiters = unqueue(this);
-    const ended = new Promise<void>((resolve) => super.end(() => resolve())).then(() => this.#release());
+    const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
+    const ended = new Chosen<void>((resolve) => {
+      super.end(() => {
+        this.#release();
+        resolve();
+      });
+    });
     for (const item of waiters) this.#answer(item, endedError());
     // A connection that is being made is awaited, as pg does; in a failover there is nothing to wait for.
-    if (this.#strained) for (const { socket } of [...this.#making]) socket?.destroy(endedError());
+    if (this.#strained) this.#makings.destroyAll(endedError());
     if (callback === undefined) return ended;
     void ended.then(() => callback());
   }
@@ -147,18 +149,41 @@ export class Pool extends pg.Pool {
       this.#endpoint.warn({ code: 'UNHANDLED_POOL_ERROR', message, error });
       return false;
     }
-    if (event === 'release' && this.#draining.size > 0) this.#draining.delete(args[1] as pg.PoolClient);
+    if (event === 'release') this.#onRelease(args[1] as pg.PoolClient);
     return super.emit(event, ...(args as [Error, pg.PoolClient]));
+  }
+
+  #onRelease(client: pg.PoolClient): void {
+    this.#leases.released(client);
+    if (this.#strained && this.#makings.size > 0) process.nextTick(() => this.#relieve());
+  }
+
+  /** Attempts fail, and a connection became free: a caller for whom one was to be made takes it. */
+  #relieve(): void {
+    if (this.idleCount === 0 || this.waitingCount > 0) return;
+    const making = this.#makings.relieve();
+    if (making === undefined) return;
+    this.#again(making.item);
+    making.socket?.destroy();
   }
 
   /** pg-pool calls this to hand a client out. One that has been idle for long has to answer first. */
   protected _acquireClient(...handOut: HandOut): void {
-    const [client, , , isNew] = handOut;
-    const socket = isNew ? undefined : this.#alive.get(client);
-    if (socket === undefined || !isQuiet(socket)) return handIdle(this, ...handOut);
+    const [client, item, , isNew] = handOut;
+    if (this.#waits === null) return handOver(this, ...handOut);
+    if (isNew) {
+      this.#made(client);
+      return handOver(this, ...handOut);
+    }
+    const socket = this.#alive.get(client);
+    if (socket === undefined || !isQuiet(socket)) {
+      this.#waits.end(item);
+      return handOver(this, ...handOut);
+    }
     void this.#answers(socket).then((answers) => {
+      if (answers) this.#waits?.end(item);
       // In a turn of its own, so that what a caller's callback throws is his.
-      process.nextTick(() => (answers ? handIdle(this, ...handOut) : this.#replace(socket, handOut)));
+      process.nextTick(() => (answers ? handOver(this, ...handOut) : this.#replace(socket, handOut)));
     });
   }
 
@@ -172,7 +197,7 @@ export class Pool extends pg.Pool {
     client.removeListener('error', idleListener);
     socket.leave();
     socket.destroy();
-    this.#draining.delete(client);
+    this.#leases.released(client);
     closeClient(this, client);
     this.#again(item);
   }
@@ -181,44 +206,68 @@ export class Pool extends pg.Pool {
   protected newClient(item: PendingItem): void {
     const waits = this.#waits;
     if (waits === null) return makeClient(this, item);
-    const wait = waits.begin(item);
-    const making: Making = { item, socket: null };
-    makeClient(this, {
-      callback: (error, client, release) => {
-        this.#making.delete(making);
-        if (client !== undefined) this.#hand(making, client, release);
-        else this.#failed(making, error);
-      },
-      get timedOut(): boolean {
-        return item.timedOut === true || wait.answered;
-      },
-    });
+    waits.begin(item);
+    this.#turns.note(item);
+    let making: Making | undefined;
+    try {
+      makeClient(this, {
+        callback: (error, made, release) => {
+          if (made !== undefined) this.#hand(item, made, release);
+          else if (making?.relieved !== true) this.#failed(item, making?.socket, error);
+        },
+        get timedOut(): boolean {
+          return item.timedOut === true;
+        },
+      });
+    } catch (error) {
+      waits.end(item);
+      throw error;
+    }
     const client = newestClient(this);
-    const socket = client === undefined ? null : streamOf(client);
-    if (client === undefined || !(socket instanceof TrackedSocket)) return;
-    making.socket = socket;
-    this.#making.add(making);
+    if (client !== undefined) making = this.#look(client, item);
+  }
+
+  /** From here on the pool knows what becomes of the client. */
+  #look(client: pg.PoolClient, item: PendingItem): Making {
+    const stream = streamOf(client);
+    const socket = stream instanceof TrackedSocket ? stream : null;
+    const making = this.#makings.add(client, item, socket);
+    if (socket === null) return making;
     client.on('error', () => {});
     this.#alive.set(client, socket);
-    client.once('end', () => {
-      this.#alive.delete(client);
-      this.#making.delete(making);
-      this.#lose(client);
-    });
+    client.once('connect', () => this.#waits?.end(item));
+    client.once('end', () => this.#onEnd(client, socket));
+    if (!(client instanceof Client)) followHandshake(client, socket);
+    socket.follow({ persist: (cause) => this.#persistsAfter(cause) });
     socket.carry(new PooledConnection(this.#side, client));
+    return making;
+  }
+
+  #onEnd(client: pg.PoolClient, { dialledAddress }: TrackedSocket): void {
+    this.#alive.delete(client);
+    this.#lose(client);
+    if (this.#makings.end(client) === undefined) this.#leases.ended(client, dialledAddress);
+  }
+
+  /** It has logged in, and the hook for new connections is done. */
+  #made(client: pg.PoolClient): void {
+    const making = this.#makings.end(client);
+    if (making === undefined) return;
+    this.#waits?.end(making.item);
+    if (making.socket !== null && !this.#isCurrent(making.socket)) return;
+    this.#everConnected = true;
+    this.#usable.add(client);
+    this.#relax();
   }
 
   /** Design, endpoint rule 1: at the hand-out the address is compared once more, since hooks take their time. */
-  #hand({ item, socket }: Making, client: pg.PoolClient, release: (error?: Error | boolean) => void): void {
-    if (socket !== null && !this.#isCurrent(socket)) {
+  #hand(item: PendingItem, client: pg.PoolClient, release: (error?: Error | boolean) => void): void {
+    const socket = this.#alive.get(client);
+    if (socket === undefined ? streamOf(client) instanceof TrackedSocket : !this.#isCurrent(socket)) {
       release(true);
       this.#again(item);
       return;
     }
-    this.#everConnected = true;
-    this.#usable.add(client);
-    this.#waits?.end(item);
-    this.#relax();
     item.callback(undefined, client, release);
   }
 
@@ -227,13 +276,14 @@ export class Pool extends pg.Pool {
     return this.#endpoint?.has(state.address) === true;
   }
 
-  #failed({ item, socket }: Making, error: Error | undefined): void {
+  #failed(item: PendingItem, socket: TrackedSocket | null | undefined, error: Error | undefined): void {
     const failures = new Map(socket?.failures);
     if (socket?.dialledAddress != null) failures.set(socket.dialledAddress, error);
     this.#trouble.note(failures, error);
     // An address that was left in the middle is no failure of anything, so even a first connection is dialled again.
-    const left = isEipPoolError(error) && error.code === 'ADDRESS_LEFT';
-    const again = left ? this.#open : refusalOf(error).kind === 'not-ready' && this.#persists();
+    const address = socket?.dialledAddress;
+    const left = address != null && this.#endpoint?.has(address) === false;
+    const again = left || isLeft(error) ? this.#open : refusalOf(error).kind === 'not-ready' && this.#persists();
     if (again) this.#again(item);
     else this.#answer(item, error ?? new Error('the connection failed'));
   }
@@ -241,7 +291,7 @@ export class Pool extends pg.Pool {
   /** There is no usable server for this caller yet; he stays the first in the queue. */
   #again(item: PendingItem): void {
     if (!this.#open) return this.#answer(item, endedError());
-    queueFirst(this, item);
+    this.#turns.queueAgain(this, item);
     this.#strain();
     this.#pulseSoon();
   }
@@ -262,7 +312,7 @@ export class Pool extends pg.Pool {
   #drain(client: pg.PoolClient): void {
     // One whose hooks still run was never handed out, so nobody will release it.
     if (!this.#usable.has(client)) return;
-    this.#draining.add(client);
+    this.#leases.drain(client);
     this.#lose(client);
   }
 
@@ -292,9 +342,11 @@ export class Pool extends pg.Pool {
   }
 
   #expire(item: PendingItem, waitedMillis: number): void {
-    const making = [...this.#making].find((other) => other.item === item);
+    const making = this.#makings.of(item);
     unqueue(this, item);
-    if (making?.socket != null) this.#trouble.note(making.socket.failures, making.socket.lastError);
+    // For pg-pool: what comes for him now belongs to the pool.
+    item.timedOut = true;
+    if (making?.socket != null) this.#trouble.noteUnfinished(making.socket);
     const opening = making === undefined || !this.options.connectionTimeoutMillis ? WAITED : TERMINATED;
     this.#answer(item, this.#deadlineError(opening, waitedMillis));
     this.#strain();
@@ -346,18 +398,4 @@ export class Pool extends pg.Pool {
       pulse(this);
     });
   }
-}
-
-const WAITED = 'timeout exceeded when trying to connect';
-const TERMINATED = 'Connection terminated due to connection timeout';
-
-function endedError(): EipPoolError {
-  return new EipPoolError(
-    'POOL_ENDED',
-    'Cannot use a pool after calling end on the pool: it was ended while this caller waited',
-  );
-}
-
-function withClient(config: PoolConfig, client: ClientConstructor): PoolConfig {
-  return Object.assign(copyOf(config), { Client: client });
 }

@@ -4,6 +4,9 @@ import type { Prober, Reply } from '../sockets/connection.js';
 import { copyOf } from './config.js';
 import { refusalOf } from './server-errors.js';
 
+/** A standby, or a server whose new transactions are read-only. */
+const ROLE = "select pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool as read_only";
+
 /** Logs in to one address with the options of a pool or a client. */
 export class PgProber implements Prober {
   readonly port: number;
@@ -22,8 +25,8 @@ export class PgProber implements Prober {
     try {
       await client.connect();
       // A proxy may log in by itself, and answer an empty statement too.
-      await client.query('select 1');
-      return 'usable';
+      const { rows } = await client.query<{ read_only: boolean }>(ROLE);
+      return rows[0]?.read_only === true ? 'read-only' : 'usable';
     } catch (error) {
       const { code, severity } = error as { code?: unknown; severity?: unknown };
       const refusal = refusalOf(error);

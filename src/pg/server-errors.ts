@@ -4,7 +4,8 @@ import { networkRefusal, NOT_REACHED, type Refusal } from '../failover/refusal.j
 /** PostgreSQL manual, appendix A: cannot_connect_now, too_many_connections, admin_shutdown, crash_shutdown. */
 const NOT_READY: Readonly<Record<string, Condition>> = {
   '57P03': 'starting',
-  '53300': 'refusing',
+  // It answers, so it lives; only no session is free.
+  '53300': 'usable',
   '57P01': 'refusing',
   '57P02': 'refusing',
 };

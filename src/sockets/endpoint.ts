@@ -2,13 +2,15 @@ import type { Address } from '../endpoint/address.js';
 import type { EndpointSnapshot } from '../endpoint/endpoint-events.js';
 import { NameEndpoint } from '../endpoint/endpoint.js';
 import type { FollowOptions } from '../endpoint/options.js';
-import type { EipPoolError } from '../errors.js';
+import { type EipPoolError, isBranded } from '../errors.js';
 import { invalidOption } from '../options.js';
 import type { Prober } from './connection.js';
 import { Judge, ping } from './judge.js';
 import { SocketSet } from './socket-set.js';
 import type { SocketPlan } from './socket-host.js';
 import { TrackedSocket } from './tracked-socket.js';
+
+const BRAND: symbol = Symbol.for('eip-pool.Endpoint');
 
 /** {@link EndpointSnapshot}, and what hangs on the endpoint. */
 export interface Snapshot extends EndpointSnapshot {
@@ -20,12 +22,20 @@ export interface Snapshot extends EndpointSnapshot {
  * drained or cut; new ones dial where the name points at that moment.
  */
 export class Endpoint extends NameEndpoint {
+  /** `instanceof` knows one of another loaded copy of this library too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isBranded(value, BRAND);
+  }
+
   readonly #set: SocketSet;
   readonly #judge: Judge;
   readonly #probers: Set<Prober> = new Set();
 
   constructor(name: string, options?: FollowOptions) {
     super(name, options);
+    Object.defineProperty(this, BRAND, { value: true });
+    // Each pool that shares it listens.
+    this.setMaxListeners(0);
     this.#set = new SocketSet(this, this.options, () => this.#prober());
     this.#judge = new Judge(this.options.clock);
   }
@@ -104,11 +114,15 @@ export class Endpoint extends NameEndpoint {
 
   protected override onSuspectTick(): void {
     const alive = this.#set.findLife();
-    if (alive !== null) this.report(alive, 'usable');
+    if (alive !== null) this.noteLife(alive);
   }
 
   protected override onClosed(): void {
     this.#set.closeAll(this.closedError());
+  }
+
+  protected override isAwaited(): boolean {
+    return this.#set.isAwaited();
   }
 
   protected override closedError(): EipPoolError {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock } from '../clock.js';
+import { deadline } from './deadline.js';
 
 /** Remembers how much of each socket has been read. */
 export class ByteMarks<S extends Socket> {
@@ -13,9 +14,6 @@ export class ByteMarks<S extends Socket> {
   }
 }
 
-/** A deadline passes in so many steps; each counts for no more than its share, however long the event loop stood still. */
-const STEPS = 10;
-
 /**
  * What the work comes to, for as long as the server is heard: rejects when no byte was read from the socket for
  * `millis` in which the event loop could have read one.
@@ -24,23 +22,8 @@ export async function whileHeard<T>(work: Promise<T>, socket: Socket, millis: nu
   const marks = new ByteMarks();
   marks.grew(socket);
   return await new Promise<T>((resolve, reject) => {
-    let [silentSteps, timer]: [number, Timer | undefined] = [0, undefined];
-    let over = false;
-    const look = (): void => {
-      if (over) return;
-      silentSteps = marks.grew(socket) ? 0 : silentSteps + 1;
-      if (silentSteps >= STEPS) reject(new Error(`no reply within ${Math.round(millis)} ms`));
-      else arm();
-    };
-    // The timers' turn comes before the sockets' turn in the event loop, so a reply that is there is read first.
-    const arm = (): void => {
-      timer = clock.set(() => void setImmediate(look), millis / STEPS);
-    };
-    arm();
-    const end = (): void => {
-      over = true;
-      clock.clear(timer);
-    };
-    work.finally(end).then(resolve, reject);
+    const late = (): void => reject(new Error(`no reply within ${Math.round(millis)} ms`));
+    const callOff = deadline(clock, millis, late, () => marks.grew(socket));
+    work.finally(callOff).then(resolve, reject);
   });
 }

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 import { type Address, withPort } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
@@ -23,29 +22,44 @@ export async function ping(idle: TrackedSocket, boundMillis: number, clock: Cloc
   await whileHeard(Promise.resolve(idle.connection?.ping()), idle, boundMillis, clock);
 }
 
-/** Log-ins under way: one to an address at a time in this process, whoever wants to know. */
-const probes: Map<string, Promise<Condition>> = new Map();
-
-/** What a fresh log-in says of a server; `dead` if it hears nothing. */
-export async function probe(address: Address, prober: Prober, clock: Clock): Promise<Condition> {
-  const where = withPort(address, prober.port);
-  const known = probes.get(where);
-  if (known !== undefined) return await known;
-  const socket = new ProbeSocket(address);
-  const probing = logIn(socket, prober, clock).finally(() => {
-    socket.destroy();
-    probes.delete(where);
-  });
-  probes.set(where, probing);
-  return await probing;
+interface Probe {
+  readonly address: Address;
+  readonly socket: ProbeSocket;
+  readonly result: Promise<Condition | null>;
 }
 
-async function logIn(socket: Socket, prober: Prober, clock: Clock): Promise<Condition> {
-  try {
-    return await whileHeard(prober.login(socket), socket, prober.timeoutMillis, clock);
-  } catch {
-    return 'dead';
+/** Log-ins under way: one to an address at a time in this process, whoever wants to know. */
+const probes: Map<string, Probe> = new Map();
+
+/** What a fresh log-in says of a server; `dead` if it hears nothing, null if it was abandoned. */
+export async function probe(address: Address, prober: Prober, clock: Clock): Promise<Condition | null> {
+  const where = withPort(address, prober.port);
+  let under = probes.get(where);
+  if (under === undefined) {
+    const socket = new ProbeSocket(address);
+    const result = logIn(socket, prober, clock).finally(() => {
+      socket.destroy();
+      probes.delete(where);
+    });
+    under = { address, socket, result };
+    probes.set(where, under);
   }
+  return await under.result;
+}
+
+/** The name has left the address. */
+export function abandonProbes(address: Address): void {
+  for (const under of probes.values()) if (under.address === address) under.socket.abandon();
+}
+
+async function logIn(socket: ProbeSocket, prober: Prober, clock: Clock): Promise<Condition | null> {
+  let condition: Condition = 'dead';
+  try {
+    condition = await whileHeard(prober.login(socket), socket, prober.timeoutMillis, clock);
+  } catch {
+    // Nothing answered.
+  }
+  return socket.abandoned ? null : condition;
 }
 
 /**
@@ -68,7 +82,10 @@ export class Judge {
     this.#busy = true;
     try {
       const condition = await conditionOf(judged, this.#clock);
-      this.#pause = condition === 'usable' ? Math.min(LONGEST_PAUSE_MILLIS, this.#pause * 2) : FIRST_PAUSE_MILLIS;
+      this.#pause =
+        condition === 'usable' || condition === 'read-only'
+          ? Math.min(LONGEST_PAUSE_MILLIS, this.#pause * 2)
+          : FIRST_PAUSE_MILLIS;
       return condition;
     } finally {
       this.#busy = false;
@@ -82,14 +99,17 @@ export class Judge {
   }
 }
 
-async function conditionOf({ address, idle, pingBoundMillis, prober }: Judged, clock: Clock): Promise<Condition> {
-  if (idle !== undefined) {
-    try {
-      await ping(idle, pingBoundMillis, clock);
-      return 'usable';
-    } catch {
-      // One silent connection may be a broken flow; a fresh log-in decides.
-    }
+/** A log-in asks the server's role too; where it hears nothing, an idle connection may still be alive. */
+async function conditionOf(
+  { address, idle, pingBoundMillis, prober }: Judged,
+  clock: Clock,
+): Promise<Condition | null> {
+  const condition = prober === undefined ? null : await probe(address, prober, clock);
+  if (idle === undefined || (condition !== null && condition !== 'dead')) return condition;
+  try {
+    await ping(idle, pingBoundMillis, clock);
+    return 'usable';
+  } catch {
+    return 'dead';
   }
-  return prober === undefined ? 'usable' : await probe(address, prober, clock);
 }

@@ -7,7 +7,9 @@ import type { Prober } from './connection.js';
 import { Gate } from './gate.js';
 import { ByteMarks } from './heard.js';
 import { partOf, type Parting } from './parting.js';
+import { abandonProbes } from './judge.js';
 import type { SocketHost, Target } from './socket-host.js';
+import { isConnecting } from './socket-state.js';
 import type { TrackedSocket } from './tracked-socket.js';
 import { isIdle, isQuiet, SilenceWatch } from './watch.js';
 
@@ -94,7 +96,6 @@ export class SocketSet implements SocketHost {
 
   async resolve(): Promise<void> {
     await this.#endpoint.ready();
-    this.onDialable();
   }
 
   report(address: Address, condition: Condition, cause?: unknown): void {
@@ -135,6 +136,8 @@ export class SocketSet implements SocketHost {
   /** The answer changed. When this returns, no pool can hand out a connection to a dropped address. */
   reconcile(dropped: readonly Address[]): void {
     for (const address of dropped) this.#gates.delete(address);
+    // No password is sent to an address that was left, by a probe neither.
+    for (const address of dropped) abandonProbes(address);
     for (const socket of [...this.#sockets]) socket.reconsider();
     for (const address of dropped) this.#part(address, 'unknown');
     for (const address of dropped) this.#connectMillis.delete(address);
@@ -143,9 +146,7 @@ export class SocketSet implements SocketHost {
   /** The server at a present address is dead: what runs there is cut now, and what logs in there begins anew. */
   bury(address: Address): void {
     const cause = silent(address);
-    for (const socket of this.#sockets) {
-      if (socket.state.kind === 'handshake' && socket.state.address === address) socket.cut(cause);
-    }
+    for (const socket of [...this.#sockets]) if (socket.dialledAddress === address) socket.failHandshake(cause);
     this.#part(address, 'dead');
     this.report(address, 'dead', cause);
   }
@@ -176,6 +177,12 @@ export class SocketSet implements SocketHost {
       if (this.#marks.grew(socket) && this.has(socket.state.address)) alive = socket.state.address;
     }
     return alive;
+  }
+
+  /** Does anybody wait for a connection? */
+  isAwaited(): boolean {
+    for (const { state } of this.#sockets) if (isConnecting(state) || state.kind === 'handshake') return true;
+    return false;
   }
 
   closeAll(error: Error): void {

@@ -1,9 +1,10 @@
 import { Socket } from 'node:net';
-import type { Timer } from '../clock.js';
-import { type Address, canonicalAddress, withPort } from '../endpoint/address.js';
+import { type Address, canonicalAddress } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
-import { EipPoolError } from '../errors.js';
+import { type EipPoolError, isBranded } from '../errors.js';
+import { ATTEMPT_EVENTS, closedBy, isAttemptFailure, isLocal, leftMeanwhile, timedOut } from './attempt.js';
 import type { Connection } from './connection.js';
+import { deadline } from './deadline.js';
 import type { Ticket } from './gate.js';
 import { HeldWrites } from './held-writes.js';
 import type { SocketHost, SocketPlan } from './socket-host.js';
@@ -17,17 +18,7 @@ const SHORTEST_KEEPALIVE_MILLIS = 1_000;
 /** How long a driver's last message may take to leave; a host that is gone never acknowledges it. */
 const GOODBYE_MILLIS = 100;
 
-/** What a socket says only of its attempts; nobody outside hears it before the last one. */
-const ATTEMPT_EVENTS: ReadonlySet<string | symbol> = new Set([
-  'error',
-  'close',
-  'connect',
-  'ready',
-  'end',
-  'finish',
-  'prefinish',
-  'drain',
-]);
+const BRAND: symbol = Symbol.for('eip-pool.TrackedSocket');
 
 /**
  * A socket to wherever the endpoint points at the moment it connects. One socket makes as many attempts as it needs:
@@ -35,14 +26,19 @@ const ATTEMPT_EVENTS: ReadonlySet<string | symbol> = new Set([
  * still has. Until then, what is written is held. From then on it is a plain `net.Socket` that knows its address.
  */
 export class TrackedSocket extends Socket {
+  /** `instanceof` knows those of another loaded copy of this library too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isBranded(value, BRAND);
+  }
+
   readonly #host: SocketHost;
-  readonly #plan: SocketPlan;
+  #plan: SocketPlan;
   readonly #held: HeldWrites = new HeldWrites();
   readonly #tried: Set<Address> = new Set();
   readonly #failures: Map<Address, unknown> = new Map();
   #state: SocketState = { kind: 'new' };
   #port = 0;
-  #timer: Timer | undefined;
+  #callOffTimer: () => void = () => {};
   /** Why the attempt under way failed. */
   #attemptError: Error | undefined;
   /** Set once nobody wants the socket any more; the error that it ends with. */
@@ -59,6 +55,7 @@ export class TrackedSocket extends Socket {
     super();
     this.#host = host;
     this.#plan = plan;
+    Object.defineProperty(this, BRAND, { value: true });
     // Nothing that a failover does may end the process of someone who listens only to 'close'. Heard before any driver
     // hears it: what a driver does then is its answer to the news, not the news.
     super.on('error', (error: Error) => this.#onLost(error));
@@ -91,6 +88,11 @@ export class TrackedSocket extends Socket {
   /** TLS and a log-in follow, and are part of the attempt; {@link settle} tells how they ended. */
   expectHandshake(): void {
     this.#handshake = true;
+  }
+
+  /** The adapter's word on how it goes on after a failure, in the same turn in which it was told to connect. */
+  follow(plan: SocketPlan): void {
+    this.#plan = plan;
   }
 
   /** The adapter's word on what lives on this socket. */
@@ -152,7 +154,7 @@ export class TrackedSocket extends Socket {
         if (!this.#host.has(state.address)) this.#abortAttempt();
         return;
       case 'handshake':
-        if (!this.#host.has(state.address)) this.cut(this.#leftError(state.address));
+        if (!this.#host.has(state.address)) this.cut(leftMeanwhile(this.#host.name, state.address, this.#port));
         return;
       case 'new':
       case 'open':
@@ -162,12 +164,12 @@ export class TrackedSocket extends Socket {
   }
 
   /** The handshake is over: how the server took it. Does nothing on a socket without one. */
-  settle(reply: 'usable' | 'unusable' | 'answered', condition: Condition = 'refusing', cause?: unknown): void {
+  settle(reply: 'usable' | 'full' | 'unusable' | 'answered', condition: Condition = 'refusing', cause?: unknown): void {
     if (this.#state.kind !== 'handshake') return;
     const { address, ticket } = this.#state;
     this.#clearTimer();
     this.#state = reply === 'usable' ? { kind: 'open', address } : { kind: 'leaving', address };
-    ticket.end(reply === 'usable' ? 'success' : reply === 'unusable' ? 'failure' : 'aborted');
+    ticket.end(reply === 'usable' ? 'success' : reply === 'answered' ? 'aborted' : 'failure');
     this.#host.report(address, reply === 'unusable' ? condition : 'usable', cause);
   }
 
@@ -181,6 +183,13 @@ export class TrackedSocket extends Socket {
     this.leave();
     this.#askedToClose = true;
     this.destroy(error);
+  }
+
+  /** The server at its address is dead: the log-in under way has failed, and the gate learns of it. */
+  failHandshake(error: Error): void {
+    if (this.#state.kind !== 'handshake') return;
+    this.#state.ticket.end('failure');
+    this.cut(error);
   }
 
   /** Ends it while nobody uses it: with its driver's goodbye, but without waiting for a reply. */
@@ -202,24 +211,20 @@ export class TrackedSocket extends Socket {
     return this.#askedToClose;
   }
 
-  #leftError(address: Address): EipPoolError {
-    return new EipPoolError(
-      'ADDRESS_LEFT',
-      `${this.#host.name} left ${withPort(address, this.#port)} while a connection to it was being made`,
-    );
-  }
-
   #next(): void {
     const target = this.#host.target(this.#tried);
     this.#setConnecting(true);
     switch (target.kind) {
       case 'unresolved':
         this.#state = { kind: 'waiting', address: null, ticket: null };
-        this.#host.resolve().catch((error: Error) => this.#unresolved(error));
+        this.#host.resolve().then(
+          () => this.#isUnresolved() && this.#next(),
+          (error: Error) => this.#unresolved(error),
+        );
         return;
       case 'refused':
         this.#state = { kind: 'waiting', address: null, ticket: null };
-        this.#unresolved(target.cause);
+        process.nextTick(() => this.#unresolved(target.cause));
         return;
       case 'address': {
         this.#state = { kind: 'waiting', address: target.address, ticket: null };
@@ -232,27 +237,28 @@ export class TrackedSocket extends Socket {
 
   /** No address to be had. The set wakes the socket when that changes. */
   #unresolved(cause: Error): void {
-    if (this.#state.kind !== 'waiting') return;
+    if (!this.#isUnresolved()) return;
     this.#lastError = cause;
     if (!this.#plan.persist(cause)) this.#finish(cause);
+  }
+
+  #isUnresolved(): boolean {
+    return this.#state.kind === 'waiting' && this.#state.address === null;
   }
 
   #dial(address: Address, ticket: Ticket): void {
     const { clock, connectTimeoutMillis } = this.#host;
     this.#state = { kind: 'dialling', address, ticket, startedAt: clock.now() };
     this.#attemptError = undefined;
-    this.#timer = clock.set(() => this.#timeOut(address), connectTimeoutMillis);
+    this.#callOffTimer = deadline(clock, connectTimeoutMillis, () => this.#timeOut(address));
     super.connect({ host: address, port: this.#port, autoSelectFamily: false });
     // net.connect puts its own `write` back.
     this.#intercept();
   }
 
   #timeOut(address: Address): void {
-    const millis = this.#host.connectTimeoutMillis;
-    this.#attemptError = new EipPoolError(
-      'CONNECT_TIMEOUT',
-      `${this.#host.name}: no connection to ${withPort(address, this.#port)} within ${millis} ms (connectTimeoutMillis)`,
-    );
+    const { name, connectTimeoutMillis } = this.#host;
+    this.#attemptError = timedOut(name, address, this.#port, connectTimeoutMillis);
     super.destroy();
   }
 
@@ -293,7 +299,8 @@ export class TrackedSocket extends Socket {
     this.#host.connected(address, this.#host.clock.now() - startedAt);
     if (this.#handshake) {
       // A slow log-in is not cut, but it does not keep the others at the gate either.
-      this.#timer = this.#host.clock.set(() => ticket.end('aborted'), this.#host.connectTimeoutMillis);
+      const { clock, connectTimeoutMillis } = this.#host;
+      this.#callOffTimer = deadline(clock, connectTimeoutMillis, () => ticket.end('aborted'));
     } else {
       this.settle('usable');
     }
@@ -306,7 +313,7 @@ export class TrackedSocket extends Socket {
     if (this.#final !== null) return this.#tellEnd(this.#final.error);
     if (this.#state.kind !== 'dialling') return;
     const { address, ticket } = this.#state;
-    const cause = this.#attemptError ?? this.#leftError(address);
+    const cause = this.#attemptError ?? leftMeanwhile(this.#host.name, address, this.#port);
     this.#state = { kind: 'waiting', address: null, ticket: null };
     if (!this.#host.has(address)) {
       ticket.end('aborted');
@@ -317,7 +324,7 @@ export class TrackedSocket extends Socket {
     this.#tried.add(address);
     this.#failures.set(address, cause);
     ticket.end('failure');
-    this.#host.report(address, 'refusing', cause);
+    if (!isLocal(cause)) this.#host.report(address, 'refusing', cause);
     // The report may have moved the endpoint and this socket with it, or ended it.
     if ((this.#state as SocketState).kind !== 'waiting' || this.#state.address !== null) return;
     const others = this.#host.hasOther(this.#tried);
@@ -376,16 +383,6 @@ export class TrackedSocket extends Socket {
   }
 
   #clearTimer(): void {
-    this.#host.clock.clear(this.#timer);
-    this.#timer = undefined;
+    this.#callOffTimer();
   }
-}
-
-function closedBy(name: string): Error {
-  return new Error(`the server behind ${name} closed the connection`);
-}
-
-/** Errors of the connect call itself carry its name; nobody else's do. */
-function isAttemptFailure(error: Error | undefined): boolean {
-  return error !== undefined && 'syscall' in error && error.syscall === 'connect';
 }

@@ -107,11 +107,11 @@ export class SilenceWatch {
     this.#asking.add(address);
     const answered = await this.#answers(address, sockets, before.unanswered > 0);
     this.#asking.delete(address);
+    if (!this.#host.has(address)) return;
     // Bytes that came meanwhile are as good an answer as any.
     const heard = sockets.some((socket) => socket.quietMillis === 0);
     const [silence, finding] = afterQuestion(before, answered || heard, silenceMillis);
     this.#silences.set(address, silence);
-    if (!this.#host.has(address)) return;
     if (finding === 'suspect') this.#host.unanswered(address);
     if (finding === 'dead') this.#host.dead(address);
   }

@@ -45,7 +45,7 @@ describe('the private members of pg-pool', () => {
     const [item] = internals.waiting(pool);
     expect(internals.unqueue(pool, item)).toEqual([item]);
     expect(pool.waitingCount).toBe(0);
-    internals.queueFirst(pool, item!);
+    internals.queueBefore(pool, item!, () => true);
     internals.takeOut(pool, held[0]);
     internals.pulse(pool);
     (await waiting).release();

@@ -35,7 +35,7 @@ function parentOf(pid: number): number {
 
 describe('a server falls silent, and its name stays', () => {
   it.each([
-    ['a host that answers nothing', () => lab.hosts[0]!.stall(), () => lab.hosts[0]!.restore()],
+    ['a host that answers nothing', async () => lab.hosts[0]!.stall(), () => lab.hosts[0]!.restore()],
     ['a stopped process', () => lab.hosts[0]!.database.suspend(), () => lab.hosts[0]!.database.resume()],
   ])('%s: what waits is cut, and who comes then waits until it answers again', async (_, silence, recover) => {
     pool = makePool(lab, { max: 3 });

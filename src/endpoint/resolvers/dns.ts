@@ -6,7 +6,7 @@ import { cnameChain } from './cname-chain.js';
 
 export type Family = 0 | 4 | 6;
 
-/** Packets of a second that are left for addresses when a chain is asked again. */
+/** Packets of a second that are left for addresses when a chain is asked. */
 const RESERVED = 4;
 type RecordFamily = 4 | 6;
 
@@ -41,6 +41,8 @@ export class DnsResolver implements Resolver {
   readonly #options: DnsOptions;
   /** The last records of each family: what stays true while that family cannot be asked. */
   readonly #last: Map<RecordFamily, Records> = new Map();
+  readonly #lastAsked: Map<RecordFamily, number> = new Map();
+  #asked = 0;
   /** The server that answered last is asked first. */
   #preferred: string | undefined;
   #chain: readonly string[] = [];
@@ -53,7 +55,7 @@ export class DnsResolver implements Resolver {
   async resolve(name: string, signal: AbortSignal): Promise<Resolution> {
     const first = this.#last.size === 0;
     const asking = this.#askFamilies(name, signal);
-    const chain = first ? this.#findChain(name, this.#brief(signal), 0) : undefined;
+    const chain = first ? this.#findChain(name, this.#brief(signal), RESERVED) : undefined;
     const answers = await asking;
     const addresses = answers.flatMap((records) => records.addresses);
     const ttls = answers.flatMap((records) => records.ttlSeconds ?? []);
@@ -89,9 +91,14 @@ export class DnsResolver implements Resolver {
   #ask(name: string, families: readonly RecordFamily[], signal: AbortSignal): Promise<Outcome[]> {
     return Promise.all(
       families.map(async (family): Promise<Outcome> => {
+        const asked = ++this.#asked;
         try {
           const records = await this.#askServers(name, family, signal);
-          this.#last.set(family, records);
+          // A reply that was overtaken by that of a later question is of the past.
+          if ((this.#lastAsked.get(family) ?? 0) < asked) {
+            this.#lastAsked.set(family, asked);
+            this.#last.set(family, records);
+          }
           return { kind: 'records', records };
         } catch (error) {
           return { kind: 'failed', family, error };
