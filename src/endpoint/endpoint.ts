@@ -265,9 +265,10 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   /** Resolves with the first answer; rejects with the last error when every source failed. */
   async #askAll(how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
     const everyone = how.awaited || this.#state.kind !== 'steady';
-    const asked = this.#sources.filter(
-      (source) => everyone || (source.resolver.asked !== 'on-suspicion' && (source.pending === 0 || overlaps(source))),
-    );
+    const asked = this.#sources
+      .filter(({ resolver }) => everyone || resolver.asked !== 'on-suspicion')
+      // A caller who waits has a question of his own: that of another may be about to time out.
+      .filter((source) => how.awaited || source.pending === 0 || overlaps(source));
     if (asked.length === 0) return;
     try {
       await Promise.any(asked.map((source) => this.#ask(source, how)));
