@@ -31,7 +31,7 @@ export class Judge {
     this.#clock = clock;
   }
 
-  /** Null when it is too early to ask again. */
+  /** Null when it is too early to ask again, and where nobody is there to ask. */
   async examine(judged: Judged): Promise<Condition | null> {
     if (this.#busy || this.#clock.now() < this.#notBefore) return null;
     this.#busy = true;
@@ -51,7 +51,10 @@ export class Judge {
   }
 }
 
-async function conditionOf({ address, idle, pingBoundMillis, prober }: Judged, clock: Clock): Promise<Condition> {
+async function conditionOf(
+  { address, idle, pingBoundMillis, prober }: Judged,
+  clock: Clock,
+): Promise<Condition | null> {
   if (idle?.connection != null) {
     try {
       await bounded(idle.connection.ping(), pingBoundMillis, clock);
@@ -60,7 +63,7 @@ async function conditionOf({ address, idle, pingBoundMillis, prober }: Judged, c
       // One silent connection may be a broken flow; a fresh log-in decides.
     }
   }
-  if (prober === undefined) return 'usable';
+  if (prober === undefined) return null;
   const controller = new AbortController();
   try {
     let reply: Condition = 'usable';
