@@ -8,7 +8,7 @@ import type { EndpointEvents, EndpointSnapshot } from './endpoint-events.js';
 import { PublicAddressError, screen } from './guard.js';
 import { answerLookup, type LookupFunction } from './lookup.js';
 import { type FollowOptions, readFollowOptions, type ReadFollowOptions, readName } from './options.js';
-import { askOnce } from './question.js';
+import { askChain, askOnce } from './question.js';
 import { type EndpointState, nextQuestionIn, type StateEvent, type StateKind, transition } from './states.js';
 
 /** A resolver and what is under way with it. */
@@ -279,18 +279,19 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
 
   async #ask(source: Source, how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
     const { clock, lookupTimeoutMillis } = this.options;
+    const bounds = { clock, timeoutMillis: lookupTimeoutMillis, awaited: how.awaited, signal: this.#closing.signal };
     const number = ++this.#questions;
     source.pending++;
     try {
-      const answer = await askOnce(source.resolver, this.name, {
-        clock,
-        timeoutMillis: lookupTimeoutMillis,
-        awaited: how.awaited,
-        signal: this.#closing.signal,
-      });
+      const answer = await askOnce(source.resolver, this.name, bounds);
       if (number < source.answered || this.#state.kind === 'closed') return;
       source.answered = number;
-      await this.#receive(answer, how.forced, source.resolver);
+      const { allowed, refused } = screen(answer.addresses, this.options.guard);
+      if (allowed.length > 0) return this.#receive({ ...answer, addresses: allowed }, how.forced);
+      const known = answer.chain.length > 0 || this.#publicView !== null;
+      const chain = known ? answer.chain : await askChain(source.resolver, this.name, bounds);
+      // The chain took its time: a later question may know better by now.
+      if (number === source.answered) this.#refuse(new PublicAddressError(this.name, refused, chain));
     } catch (error) {
       if (this.#state.kind !== 'closed') {
         this.#lastResolveError = error;
@@ -302,22 +303,15 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     }
   }
 
-  async #receive(answer: Answer, forced: boolean, resolver: Resolver): Promise<void> {
-    const { allowed, refused } = screen(answer.addresses, this.options.guard);
-    if (allowed.length === 0) {
-      const known = answer.chain.length > 0 || this.#publicView !== null;
-      const chain = known ? answer.chain : ((await resolver.chain?.(this.name, this.#closing.signal)) ?? []);
-      this.#refuse(new PublicAddressError(this.name, refused, chain));
-      return;
-    }
+  #receive(answer: Answer, forced: boolean): void {
     const wasRefused = this.#publicView !== null;
     this.#publicView = null;
-    this.#observe({ ...answer, addresses: allowed }, forced);
+    this.#observe(answer, forced);
     if (wasRefused) this.onDialable();
   }
 
   #refuse(error: PublicAddressError): void {
-    if (this.#publicView !== null) return;
+    if (this.#publicView !== null || this.#state.kind === 'closed') return;
     this.#publicView = error;
     if (this.#current !== null) this.warn({ code: 'PUBLIC_ADDRESS', message: error.message, error });
     this.onDialable();
