@@ -71,7 +71,7 @@ describe('the summary of a failover', () => {
   });
 
   it('has the longest wait from when an operation was due, among those that succeeded after the fault', () => {
-    const operations = [done(100, 899, 1), done(880, 2_000, 2), done(1_900, 2_100, 2), failed(0, 5_000), hung(0)];
+    const operations = [done(-5_000, 899, 1), done(880, 2_000, 2), done(1_900, 2_100, 2), failed(0, 5_000), hung(0)];
     expect(summarise(operations, change).longestWait).toBe(1_120);
   });
 });

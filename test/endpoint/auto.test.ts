@@ -19,7 +19,7 @@ class Source implements Resolver {
   readonly name: string;
   readonly keepsTime: boolean;
   readonly overlapping: boolean;
-  asked = 0;
+  questions = 0;
   says: readonly string[] | Error | Promise<Resolution>;
 
   constructor(name: string, says: Source['says'], careful: boolean) {
@@ -30,7 +30,7 @@ class Source implements Resolver {
   }
 
   async resolve(): Promise<Resolution> {
-    this.asked++;
+    this.questions++;
     if (this.says instanceof Error) throw this.says;
     return this.says instanceof Promise ? await this.says : { addresses: this.says };
   }
@@ -54,7 +54,7 @@ beforeEach(() => {
 describe('the resolver that is not configured', () => {
   it('is DNS where DNS knows the name; the system is not even asked', async () => {
     expect(await ask()).toEqual(['10.0.0.1']);
-    expect([auto.name, auto.keepsTime, auto.overlapping, system.asked]).toEqual(['dns', true, true, 0]);
+    expect([auto.name, auto.keepsTime, auto.overlapping, system.questions]).toEqual(['dns', true, true, 0]);
     expect(await auto.chain('db.example.com', signal)).toEqual(['chain of dns']);
   });
 
@@ -71,7 +71,7 @@ describe('the resolver that is not configured', () => {
     dns.says = new Promise(() => {});
     const asked = ask();
     await settled();
-    expect(system.asked).toBe(0);
+    expect(system.questions).toBe(0);
     headStart.end();
     expect(await asked).toEqual(['10.9.9.9']);
     expect(auto.name).toBe('system');
@@ -90,13 +90,26 @@ describe('the resolver that is not configured', () => {
     expect(auto.name).toBe('dns');
   });
 
+  it('is the one that knew the name first, though the other one answers later', async () => {
+    let answer: (resolution: Resolution) => void = () => {};
+    dns.says = new Promise((resolve) => (answer = resolve));
+    const asked = ask();
+    await settled();
+    headStart.end();
+    expect(await asked).toEqual(['10.9.9.9']);
+    answer({ addresses: ['10.0.0.1'] });
+    await settled();
+    expect(auto.name).toBe('system');
+    expect(await ask()).toEqual(['10.9.9.9']);
+  });
+
   it('stays what it was chosen to be, whatever fails later', async () => {
     await ask();
     dns.says = failure;
     await expect(ask()).rejects.toBe(failure);
     dns.says = [];
     expect(await ask()).toEqual([]);
-    expect([auto.name, system.asked]).toEqual(['dns', 0]);
+    expect([auto.name, system.questions]).toEqual(['dns', 0]);
   });
 
   it('is not chosen by a question that nobody could answer; the words are those of dns.lookup', async () => {
@@ -111,11 +124,11 @@ describe('the resolver that is not configured', () => {
 
   it.each(['localhost', 'LOCALHOST.', 'app.localhost'])('asks no DNS server for %s', async (name) => {
     expect(await ask(name)).toEqual(['10.9.9.9']);
-    expect(dns.asked).toBe(0);
+    expect(dns.questions).toBe(0);
   });
 
   it('asks DNS for a name that only looks like localhost', async () => {
     await ask('notlocalhost');
-    expect(dns.asked).toBe(1);
+    expect(dns.questions).toBe(1);
   });
 });
