@@ -8,7 +8,7 @@ import type { EndpointEvents, EndpointSnapshot } from './endpoint-events.js';
 import { PublicAddressError, screen } from './guard.js';
 import { answerLookup, type LookupFunction } from './lookup.js';
 import { type FollowOptions, readFollowOptions, type ReadFollowOptions, readName } from './options.js';
-import { chainOf, Sources } from './sources.js';
+import { type Received, Sources } from './sources.js';
 import { type EndpointState, nextQuestionIn, type StateEvent, type StateKind, transition } from './states.js';
 
 const ROTATING_MOVES = 5;
@@ -52,7 +52,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
       ...this.options,
       name: this.name,
       signal: this.#closing.signal,
-      onAnswer: (answer, forced, resolver) => this.#receive(answer, forced, resolver),
+      onAnswer: (received) => this.#receive(received),
       onError: (error, resolver) => {
         this.#lastResolveError = error;
         // The name no longer says so.
@@ -284,12 +284,13 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     return this.#sources.ask({ ...how, troubled, pressing: this.isAwaited() });
   }
 
-  async #receive(answer: Answer, forced: boolean, resolver: Resolver): Promise<void> {
+  async #receive({ answer, forced, resolver, chain, isLatest }: Received): Promise<void> {
     const { allowed, refused } = screen(answer.addresses, this.options.guard);
     if (allowed.length === 0) {
       const known = answer.chain.length > 0 || this.#publicView !== null;
-      const chain = known ? answer.chain : await chainOf(resolver, this.name, this.#closing.signal);
-      this.#refuse(new PublicAddressError(this.name, refused, chain));
+      const names = known ? answer.chain : await chain();
+      // The chain took its time: a later answer may know better by now.
+      if (isLatest()) this.#refuse(new PublicAddressError(this.name, refused, names));
       return;
     }
     const wasRefused = this.refusal !== null;
@@ -299,7 +300,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   }
 
   #refuse(error: PublicAddressError): void {
-    if (this.#publicView !== null) return;
+    if (this.#publicView !== null || this.#state.kind === 'closed') return;
     this.#publicView = error;
     if (this.#current !== null) this.warn({ code: 'PUBLIC_ADDRESS', message: error.message, error });
     this.onDialable();

@@ -3,22 +3,42 @@ import { EipPoolError } from '../errors.js';
 import type { Answer, Resolver, ResolveHelp } from './answer.js';
 import { readResolution } from './answer.js';
 
-/**
- * Asks one resolver once, for no longer than the deadline, whatever the resolver does with its signal.
- * `awaited`: a caller waits for it, so the process must stay alive.
- */
+interface Bounds {
+  readonly clock: Clock;
+  readonly timeoutMillis: number;
+  /** A caller waits for it, so the process must stay alive. */
+  readonly awaited: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Asks one resolver once, for no longer than the deadline, whatever the resolver does with its signal. */
 export async function askOnce(
   resolver: Resolver,
   name: string,
-  options: {
-    readonly clock: Clock;
-    readonly timeoutMillis: number;
-    readonly awaited: boolean;
-    readonly signal: AbortSignal;
-    readonly help: (signal: AbortSignal) => ResolveHelp;
-  },
+  bounds: Bounds,
+  help: (signal: AbortSignal) => ResolveHelp,
 ): Promise<Answer> {
-  const { clock, timeoutMillis, signal } = options;
+  const resolution = await inTime(resolver, name, bounds, (signal) => resolver.resolve(name, signal, help(signal)));
+  return readResolution(resolution, name, resolver.name, bounds.clock.now());
+}
+
+/** The CNAME chain of a name, for the reader of a message: a list in time, whatever the resolver does. */
+export async function askChain(resolver: Resolver, name: string, bounds: Bounds): Promise<readonly string[]> {
+  if (resolver.chain === undefined) return [];
+  try {
+    const chain: unknown = await inTime(resolver, name, bounds, async (signal) => await resolver.chain?.(name, signal));
+    return Array.isArray(chain) ? chain.filter((alias) => typeof alias === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+async function inTime<T>(
+  resolver: Resolver,
+  name: string,
+  { clock, timeoutMillis, awaited, signal }: Bounds,
+  ask: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   signal.throwIfAborted();
   // Not `AbortSignal.any`: the endpoint's signal lives as long as the process, and would keep every question's alive.
   const asking = new AbortController();
@@ -28,19 +48,14 @@ export async function askOnce(
     asking.abort(
       new EipPoolError('LOOKUP_TIMEOUT', `${name}: ${resolver.name} gave no answer within ${timeoutMillis} ms`),
     );
-  const timer =
-    resolver.keepsTime === true
-      ? undefined
-      : options.awaited
-        ? clock.setAwaited(late, timeoutMillis)
-        : clock.set(late, timeoutMillis);
+  const arm = awaited ? clock.setAwaited : clock.set;
+  const timer = resolver.keepsTime === true ? undefined : arm.call(clock, late, timeoutMillis);
   try {
-    const resolution = await new Promise<Awaited<ReturnType<Resolver['resolve']>>>((resolve, reject) => {
+    return await new Promise<T>((resolve, reject) => {
       asking.signal.addEventListener('abort', () => reject(asking.signal.reason as Error), { once: true });
       // In a function of its own, so that a resolver that throws is one that rejects.
-      (async () => await resolver.resolve(name, asking.signal, options.help(asking.signal)))().then(resolve, reject);
+      (async () => await ask(asking.signal))().then(resolve, reject);
     });
-    return readResolution(resolution, name, resolver.name, clock.now());
   } catch (error) {
     throw asking.signal.aborted ? asking.signal.reason : asError(error, resolver.name);
   } finally {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import { isEipPoolError } from '../errors.js';
-import type { Answer, Resolver } from './answer.js';
-import { askOnce } from './question.js';
+import type { Answer, Resolver, ResolveHelp } from './answer.js';
+import { askChain, askOnce } from './question.js';
 import { noTurn, onAnswer, onCalm, onFailure, onTrouble, type Turn } from './turn.js';
 
 /** A resolver and what is under way with it. */
@@ -32,13 +32,24 @@ export interface Asking {
   readonly pressing: boolean;
 }
 
+/** An answer that no later one of its source has overtaken. */
+export interface Received {
+  readonly answer: Answer;
+  readonly forced: boolean;
+  readonly resolver: Resolver;
+  /** Asks for the CNAME chain alone. Never rejects. */
+  chain(): Promise<readonly string[]>;
+  /** Still not overtaken? */
+  isLatest(): boolean;
+}
+
 export interface SourcesOptions {
   readonly name: string;
   readonly resolvers: readonly Resolver[];
   readonly clock: Clock;
   readonly lookupTimeoutMillis: number;
   readonly signal: AbortSignal;
-  readonly onAnswer: (answer: Answer, forced: boolean, resolver: Resolver) => Promise<void>;
+  readonly onAnswer: (received: Received) => Promise<void>;
   readonly onError: (error: unknown, resolver: Resolver) => void;
   /** A source stepped aside: told once. */
   readonly onAside: (error: unknown, resolver: Resolver) => void;
@@ -101,19 +112,23 @@ export class Sources {
     const number = ++this.#questions;
     source.pending++;
     try {
-      const answer = await askOnce(source.resolver, name, {
-        clock,
-        timeoutMillis: lookupTimeoutMillis,
-        awaited,
-        signal,
-        help: (asking) => ({ chain: () => this.#chain(source, asking) }),
-      });
+      const bounds = { clock, timeoutMillis: lookupTimeoutMillis, awaited, signal };
+      const help = (asking: AbortSignal): ResolveHelp => {
+        return { chain: () => this.#chain(source, { ...bounds, signal: asking }) };
+      };
+      const answer = await askOnce(source.resolver, name, bounds, help);
       // What a caller waited for, as at the start, costs no turn.
       if (!awaited) source.turn = onAnswer(source.turn, clock.now(), clock.random());
       source.aside = false;
       if (number < source.answered || signal.aborted) return;
       source.answered = number;
-      await this.#options.onAnswer(answer, forced, source.resolver);
+      await this.#options.onAnswer({
+        answer,
+        forced,
+        resolver: source.resolver,
+        chain: () => askChain(source.resolver, name, bounds),
+        isLatest: () => number === source.answered,
+      });
     } catch (error) {
       if (!signal.aborted) this.#onFailure(source, error);
       throw error;
@@ -122,10 +137,10 @@ export class Sources {
     }
   }
 
-  async #chain(asker: Source, signal: AbortSignal): Promise<readonly string[]> {
+  async #chain(asker: Source, bounds: Parameters<typeof askChain>[2]): Promise<readonly string[]> {
     for (const source of this.#sources) {
       if (source === asker) continue;
-      const chain = await chainOf(source.resolver, this.#options.name, signal);
+      const chain = await askChain(source.resolver, this.#options.name, bounds);
       if (chain.length > 0) return chain;
     }
     return [];
@@ -140,14 +155,5 @@ export class Sources {
       onAside(error, source.resolver);
     }
     onError(error, source.resolver);
-  }
-}
-
-/** A resolver of the user's may break its promise not to reject; a message without the chain is still a message. */
-export async function chainOf(resolver: Resolver, name: string, signal: AbortSignal): Promise<readonly string[]> {
-  try {
-    return (await resolver.chain?.(name, signal)) ?? [];
-  } catch {
-    return [];
   }
 }

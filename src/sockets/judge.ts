@@ -76,7 +76,7 @@ export class Judge {
     this.#clock = clock;
   }
 
-  /** Null when it is too early to ask again. */
+  /** Null when it is too early to ask again, and where nobody is there to ask. */
   async examine(judged: Judged): Promise<Condition | null> {
     if (this.#busy || this.#clock.now() < this.#notBefore) return null;
     this.#busy = true;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import packet from 'dns-packet';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -126,11 +127,11 @@ describe('hostile DNS answers', () => {
     const endpoint = follow(lab.name, { servers: lab.servers, intervalMillis: 100, lookupTimeoutMillis: 100 });
     await endpoint.ready();
     for (const make of liars) {
-      const told = Promise.race(
-        ['answer', 'resolveError'].map((event) => new Promise((resolve) => endpoint.once(event as 'answer', resolve))),
-      );
+      const heard = new AbortController();
+      const told = Promise.race(['answer', 'resolveError'].map((event) => once(endpoint, event, heard)));
       lab.dns.setMode({ kind: 'raw', make: (query) => make(query, 7) });
       await told;
+      heard.abort();
       expect([endpoint.generation, endpoint.current?.addresses]).toEqual([0, [GOOD]]);
     }
     endpoint.close();
