@@ -50,7 +50,7 @@ onServers('the outcome, as MariaDB itself reports it, of', () => {
   it('a statement whose session is killed, or whose connection is reset, is unknown', async () => {
     const connection = await lease(pool);
     const sleeping = outcomeAfter(connection.promise().query('select sleep(30)'));
-    await lab.hosts[0]!.database.query(`kill ${connection.threadId!}`);
+    await lab.hosts[0]!.database.query(`kill ${connection.threadId}`);
     expect((await sleeping).outcome).toBe('unknown');
     const cut = outcomeAfter(pool.promise().query('select sleep(30)'));
     await expect.poll(() => pool.endpoint!.snapshot().sockets.open).toBe(1);
