@@ -170,6 +170,14 @@ onServers('a pool of mysql2', () => {
       expect(new Set(await Promise.all(later))).toEqual(new Set([portOf(lab, 1)]));
     });
 
+    it('suspects the server as soon as a connection that nobody uses is reset', async () => {
+      make();
+      await fill(pool, 1);
+      const suspected = next(pool.endpoint!, 'suspect');
+      lab.hosts[0]!.kill();
+      expect(await suspected).toMatchObject({ address: lab.hosts[0]!.address });
+    });
+
     it('keeps callers waiting while the name still points to the dead server, and serves them all at once', async () => {
       make();
       await fill(pool);
