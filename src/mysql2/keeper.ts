@@ -176,8 +176,7 @@ export class Keeper {
 
   /** Design, endpoint rule 1: the answer of the moment in which the caller gets the connection. */
   #check(callback: GetCallback, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
-    const socket = error == null ? this.#alive.get(connection) : undefined;
-    if (socket === undefined || this.#isCurrent(socket)) return callback(error, connection);
+    if (error != null || this.#isCurrent(this.#alive.get(connection))) return callback(error, connection);
     connection.release();
     this.#pool.getConnection(callback);
   }
@@ -226,12 +225,12 @@ export class Keeper {
     this.#making.delete(waiter);
     if (error != null) return this.#failed(waiter, socket, error);
     const own = this.#alive.get(connection);
-    if (own !== undefined && !this.#isCurrent(own)) {
+    if (!this.#isCurrent(own)) {
       connection.release();
       return this.#again(waiter);
     }
-    own?.settle('usable');
-    own?.ref();
+    own.settle('usable');
+    own.ref();
     this.#everConnected = true;
     this.#usable.add(connection);
     this.#relax();
@@ -239,9 +238,11 @@ export class Keeper {
     this.#answer(waiter, null, connection);
   }
 
-  #isCurrent({ state, destroyed }: TrackedSocket): boolean {
-    if (destroyed || (state.kind !== 'handshake' && state.kind !== 'open')) return false;
-    return this.#endpoint.has(state.address);
+  /** A connection without a socket is closed. */
+  #isCurrent(socket: TrackedSocket | undefined): socket is TrackedSocket {
+    if (socket === undefined || socket.destroyed) return false;
+    const { state } = socket;
+    return (state.kind === 'handshake' || state.kind === 'open') && this.#endpoint.has(state.address);
   }
 
   #failed(waiter: Waiter, socket: TrackedSocket | null, error: NodeJS.ErrnoException): void {

@@ -137,8 +137,8 @@ describe.each([
 
   it('acquire fails at its deadline with the last cause', async () => {
     lab.hosts[0]!.refuse();
-    const own = make(factory, { failover: { deadlineMillis: 400 } });
-    const stock = make(factory, { acquireTimeoutMillis: 400 });
+    const own = make(factory, { failover: { deadlineMillis: 1_500 } });
+    const stock = make(factory, { acquireTimeoutMillis: 1_500 });
     for (const pool of [own, stock]) {
       const error: unknown = await pool.acquire().catch((failure: unknown) => failure);
       expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', cause: { code: 'ECONNREFUSED' } });
