@@ -36,6 +36,7 @@ export class SocketSet implements SocketHost {
   readonly #gates: Map<Address, Gate> = new Map();
   /** How long the last connect to each address took. */
   readonly #connectMillis: Map<Address, number> = new Map();
+  #resolving: Promise<void> | undefined;
   /** Bytes read by each open socket when it was last looked at. */
   #bytesRead: WeakMap<TrackedSocket, number> = new WeakMap();
 
@@ -80,9 +81,15 @@ export class SocketSet implements SocketHost {
     return { kind: 'address', address, gate: this.#gate(address) };
   }
 
-  async resolve(): Promise<void> {
-    await this.#endpoint.ready();
-    this.onDialable();
+  /** One for all sockets that wait for the first answer: each of them looks at all of them when it comes. */
+  resolve(): Promise<void> {
+    this.#resolving ??= this.#endpoint
+      .ready()
+      .then(() => this.onDialable())
+      .finally(() => {
+        this.#resolving = undefined;
+      });
+    return this.#resolving;
   }
 
   report(address: Address, condition: Condition, cause?: unknown): void {

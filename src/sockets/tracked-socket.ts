@@ -243,13 +243,16 @@ export class TrackedSocket extends Socket {
     const { clock, connectTimeoutMillis } = this.#host;
     this.#state = { kind: 'dialling', address, ticket, startedAt: clock.now() };
     this.#attemptError = undefined;
-    this.#timer = clock.set(() => this.#timeOut(address), connectTimeoutMillis);
+    // The timers' turn comes before the sockets' turn in the event loop, so a connection that is there is taken first.
+    const late = (): void => void setImmediate(() => this.#timeOut(address, ticket));
+    this.#timer = clock.set(late, connectTimeoutMillis);
     super.connect({ host: address, port: this.#port, autoSelectFamily: false });
     // net.connect puts its own `write` back.
     this.#intercept();
   }
 
-  #timeOut(address: Address): void {
+  #timeOut(address: Address, ticket: Ticket): void {
+    if (this.#state.kind !== 'dialling' || this.#state.ticket !== ticket) return;
     const millis = this.#host.connectTimeoutMillis;
     this.#attemptError = new EipPoolError(
       'CONNECT_TIMEOUT',
