@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Runs the container tests where there is no container engine and no registry: Debian's dockerd in a network namespace
+# of its own, with images made from Debian's packages. Root on Debian only; elsewhere, and where a part of it cannot be
+# had, the tests that need it are skipped by name. Nothing stays but the images' file systems, in
+# ${XDG_CACHE_HOME:-/var/cache}/eip-pool-images.
+#
+#   engine.sh [arguments of vitest]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cache=${XDG_CACHE_HOME:-/var/cache}/eip-pool-images
+network=eip-pool-$$
+folder=
+dockerd=
+inside=()
+
+say() { printf 'containers: %s (%ss)\n' "$1" "$SECONDS"; }
+
+# Everything that this script started or made, whatever ended it.
+clean_up() {
+  local status=$?
+  trap - EXIT
+  if [ -n "$dockerd" ]; then
+    docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes >/dev/null 2>&1 || true
+    kill "$dockerd" 2>/dev/null || true
+    wait "$dockerd" || true
+  fi
+  [ ! -e "/run/netns/$network" ] || ip netns delete "$network"
+  [ -z "$folder" ] || rm -rf "$folder"
+  exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+install_packages() {
+  local missing=()
+  command -v dockerd >/dev/null || missing+=(docker.io)
+  command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+  command -v ip >/dev/null || missing+=(iproute2)
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } >/dev/null
+}
+
+start_engine() {
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/eip-pool-engine-XXXXXX")
+  ip netns add "$network"
+  inside=(nsenter --net="/run/netns/$network")
+  "${inside[@]}" ip link set lo up
+  export DOCKER_HOST=unix://$folder/engine.sock TESTCONTAINERS_RYUK_DISABLED=true
+  "${inside[@]}" dockerd --host "$DOCKER_HOST" --data-root "$folder/data" --exec-root "$folder/exec" \
+    --pidfile "$folder/pid" --storage-driver overlay2 >"$folder/log" 2>&1 &
+  dockerd=$!
+  until docker version >/dev/null 2>&1; do
+    if ! kill -0 "$dockerd" 2>/dev/null; then
+      tail -n 5 "$folder/log"
+      dockerd=
+      return 1
+    fi
+    sleep 0.1
+  done
+}
+
+# image NAME TAG SUITE PACKAGES [arguments of mmdebstrap]: the file system is made once and kept; then it is imported.
+image() {
+  local name=$1 tag=$2 suite=$3 packages=$4 recipe file
+  shift 4
+  recipe=$(printf '%s\n' "$suite" "$packages" "$@" | cat - "$here/images/$name.sh" | sha256sum | cut -c -12)
+  file=$cache/$name-$tag-$recipe.tar
+  if [ ! -s "$file" ]; then
+    mkdir -p "$cache"
+    rm -f "$cache/$name-"*.tar
+    # A mirror may lag behind: its signature counts, its date does not.
+    nice -n 19 mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" "$@" \
+      --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+      --aptopt='Acquire::Check-Valid-Until "false"' \
+      --customize-hook="copy-in '$here/images/$name.sh' /usr/local/bin" \
+      "$suite" "$file.part" "$mirror" 2>"$folder/mmdebstrap" || {
+      tail -n 3 "$folder/mmdebstrap"
+      rm -f "$file.part"
+      return 1
+    }
+    mv "$file.part" "$file"
+    say "made the file system of $name $tag"
+  fi
+  docker import --change "ENTRYPOINT [\"/usr/local/bin/$name.sh\"]" "$file" "localhost/eip-pool/$name:$tag" >/dev/null || return 1
+  say "image $name $tag"
+}
+
+prepare() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo 'not root, or no apt-get'; return 1; }
+  install_packages || { echo 'Debian gives no docker.io or mmdebstrap'; return 1; }
+  start_engine || { echo 'dockerd does not start'; return 1; }
+  say 'dockerd is up'
+  # The machine's own source of Debian's packages.
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+}
+
+cd "$root"
+if prepare; then
+  export EIP_POOL_POSTGRES_IMAGE=localhost/eip-pool/postgres:15
+  export EIP_POOL_MARIADB_IMAGE=localhost/eip-pool/mariadb:10.11
+  export EIP_POOL_MYSQL_IMAGE=localhost/eip-pool/mysql:9
+  # What one of these packages leaves under /var/lib is a server made at installation: each container makes its own.
+  image postgres 15 bookworm postgresql-15,gosu --customize-hook='rm -rf "$1"/var/lib/postgresql/*' ||
+    echo 'no image of postgres: its tests are skipped by name'
+  image mariadb 10.11 bookworm mariadb-server,gosu --customize-hook='rm -rf "$1"/var/lib/mysql' ||
+    echo 'no image of mariadb: its tests are skipped by name'
+  image mysql 9 sid mysql-server-core,mysql-client-core,passwd,gosu \
+    --customize-hook='chroot "$1" useradd --system --shell /usr/sbin/nologin mysql' ||
+    echo 'no image of mysql: its tests are skipped by name'
+else
+  echo 'no container engine: the tests that need one are skipped by name'
+fi
+"${inside[@]}" node node_modules/vitest/vitest.mjs run --config test/vitest.config.ts --no-file-parallelism test/containers "$@"
