@@ -19,7 +19,9 @@ export type WarningCode =
   /** The name keeps changing: perhaps it rotates by design, see `mode: 'set'`. */
   | 'ROTATING'
   /** A pool's `'error'` that nobody listens to; it would have ended the process. */
-  | 'UNHANDLED_POOL_ERROR';
+  | 'UNHANDLED_POOL_ERROR'
+  /** TLS without a comparison of the certificate with the name: its driver's default. */
+  | 'NAME_NOT_VERIFIED';
 
 export interface WarningEvent {
   readonly code: WarningCode;

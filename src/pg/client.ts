@@ -1,10 +1,16 @@
 import pg from 'pg';
+import {
+  type FollowingConfig,
+  type FollowingStream,
+  readFailoverOptions,
+  type Route,
+  routeOf,
+} from '../failover/options.js';
 import { noteStatement } from '../outcome/outcome.js';
 import type { Connection } from '../sockets/connection.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { activeStatement, onServerError, streamOf } from './internals.js';
-import { type FollowingConfig, type FollowingStream, readFailoverOptions, type Route, routeOf } from './options.js';
 import { refusalOf } from './server-errors.js';
 
 export interface ClientConfig extends pg.ClientConfig, FollowingConfig {}

@@ -4,7 +4,7 @@ import { Pool } from './pool.js';
 
 export * from 'pg';
 export { Client, type ClientConfig } from './client.js';
-export type { FailoverOptions, FollowingConfig } from './options.js';
+export type { FailoverOptions, FollowingConfig } from '../failover/options.js';
 export { Pool, type PoolConfig } from './pool.js';
 
 type Following = Omit<typeof pg, 'Pool' | 'Client'> & { readonly Pool: typeof Pool; readonly Client: typeof Client };

@@ -1,5 +1,8 @@
 import pg from 'pg';
 import { EipPoolError, isEipPoolError, messageOf } from '../errors.js';
+import { type FollowingConfig, type ReadFailoverOptions, readFailoverOptions, routeOf } from '../failover/options.js';
+import { Trouble } from '../failover/trouble.js';
+import { Waits } from '../failover/waits.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { Client, copyOf, hostOf, streamFactory } from './client.js';
@@ -14,11 +17,9 @@ import {
   unqueue,
   waiting,
 } from './internals.js';
-import { type FollowingConfig, type ReadFailoverOptions, readFailoverOptions, routeOf } from './options.js';
 import { PooledConnection, type PoolSide } from './pooled-connection.js';
 import { PgProber } from './prober.js';
 import { refusalOf } from './server-errors.js';
-import { Trouble, Waits } from './waits.js';
 
 export interface PoolConfig extends pg.PoolConfig, FollowingConfig {}
 
@@ -42,7 +43,7 @@ interface Making {
 export class Pool extends pg.Pool {
   readonly #endpoint: Endpoint | null;
   readonly #failover: ReadFailoverOptions;
-  readonly #waits: Waits | null;
+  readonly #waits: Waits<PendingItem> | null;
   readonly #trouble: Trouble = new Trouble();
   readonly #side: PoolSide;
   readonly #making: Set<Making> = new Set();

@@ -102,6 +102,8 @@ export class TrackedSocket extends Socket {
     const port = typeof first === 'object' && first !== null ? (first as { port?: unknown }).port : first;
     const listener = args.at(-1);
     if (typeof listener === 'function') this.once('connect', listener as () => void);
+    // A driver that is given a socket on its way may call this once more, as pg does.
+    if (this.#state.kind !== 'new') return this;
     this.#port = Number(port);
     this.#intercept();
     this.#host.add(this);

@@ -14,6 +14,7 @@ const ORDER: readonly (readonly string[])[] = [
   ['endpoint'],
   ['sockets'],
   ['outcome'],
+  ['failover'],
   ['pg', 'mysql2', 'generic-pool', 'ec2'],
   ['telemetry'],
   ['lab'],

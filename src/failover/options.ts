@@ -1,6 +1,5 @@
-import type pg from 'pg';
-import type { FollowOptions } from '../endpoint/options.js';
 import { isIP } from 'node:net';
+import type { FollowOptions } from '../endpoint/options.js';
 import { EipPoolError } from '../errors.js';
 import { boolean, invalidOption, millis, readOptions } from '../options.js';
 import { Endpoint } from '../sockets/endpoint.js';
@@ -15,20 +14,21 @@ export interface FailoverOptions {
   readonly drainMillis?: number | undefined;
   /**
    * How long a caller waits for a connection while there is no usable server; then he gets `DEADLINE_EXCEEDED` with the
-   * last failure as its cause. `connectionTimeoutMillis`, where it is set, takes its place. A pool that is merely busy
-   * waits as pg's does.
+   * last failure as its cause. The driver's own time-out for that wait, where it has one and it is set
+   * (`connectionTimeoutMillis` of pg, `acquireTimeoutMillis` of generic-pool), takes its place. A pool that is merely
+   * busy waits as its driver does.
    * @defaultValue 30_000
    */
   readonly deadlineMillis?: number | undefined;
   /**
-   * Does a pool that has never had a connection wait for its server too? Otherwise it fails at once, as pg's does, so
-   * that a wrong configuration does not look like a failover.
+   * Does a pool that has never had a connection wait for its server too? Otherwise it fails at once, as its driver
+   * does, so that a wrong configuration does not look like a failover.
    * @defaultValue false
    */
   readonly waitAtStart?: boolean | undefined;
 }
 
-/** The keys beside pg's own. */
+/** The keys beside the driver's own. */
 export interface FollowingConfig {
   /** How the host's name is followed. Not together with `endpoint`. */
   readonly follow?: FollowOptions | undefined;
@@ -59,7 +59,7 @@ export function readFailoverOptions(input: unknown): ReadFailoverOptions {
 
 /** A `stream` of ours, which tells its endpoint; a config that was copied from a pool of ours carries it on. */
 export interface FollowingStream {
-  (): unknown;
+  (...args: never): unknown;
   readonly endpoint: Endpoint;
 }
 
@@ -69,14 +69,15 @@ export interface Route {
   readonly owned: boolean;
 }
 
-export function routeOf(config: FollowingConfig & pg.ClientConfig, host: string): Route | null {
+/** @param host as the driver finds it: a name, an address, or what is no host at all */
+export function routeOf(config: FollowingConfig & { readonly stream?: unknown }, host: string): Route | null {
   const { follow, endpoint, stream } = config;
   if (endpoint !== undefined && !(endpoint instanceof Endpoint)) {
     throw invalidOption('endpoint', 'what follow(name) returned', endpoint);
   }
-  const inherited = (stream as unknown as Partial<FollowingStream> | undefined)?.endpoint;
+  const inherited = (stream as Partial<FollowingStream> | null | undefined)?.endpoint;
   if (inherited !== undefined) return { endpoint: inherited, owned: false };
-  if (stream !== undefined) {
+  if (stream != null) {
     if (follow === undefined && endpoint === undefined) return null;
     throw new EipPoolError(
       'INVALID_OPTION',

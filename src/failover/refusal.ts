@@ -1,0 +1,34 @@
+import type { Condition } from '../endpoint/adopt.js';
+import { isEipPoolError } from '../errors.js';
+
+/** What a failed log-in says of the server. */
+export type Refusal =
+  /** No server, or one that does not take sessions now: worth waiting for. */
+  | { readonly kind: 'not-ready'; readonly condition: Condition }
+  /** The server, or TLS, refused this client: no wait will help. */
+  | { readonly kind: 'refused' };
+
+export const NOT_REACHED: Refusal = { kind: 'not-ready', condition: 'refusing' };
+
+const NETWORK: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENETRESET',
+]);
+
+/** Ours that a later attempt may not meet. */
+const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'CONNECT_TIMEOUT']);
+
+/** What the network or this library says of it; null where only the driver's adapter can tell. */
+export function networkRefusal(error: unknown): Refusal | null {
+  if (isEipPoolError(error)) return PASSING.has(error.code) ? NOT_REACHED : { kind: 'refused' };
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return typeof code === 'string' && NETWORK.has(code) ? NOT_REACHED : null;
+}

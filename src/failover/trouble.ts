@@ -1,0 +1,37 @@
+import type { Address } from '../endpoint/address.js';
+import { EipPoolError, messageOf } from '../errors.js';
+
+/** What a pool has met since it last had a working connection. */
+export class Trouble {
+  readonly #failures: Map<Address, unknown> = new Map();
+  #cause: unknown = null;
+
+  note(failures: ReadonlyMap<Address, unknown>, cause: unknown): void {
+    for (const [address, failure] of failures) this.#failures.set(address, failure);
+    if (cause != null) this.#cause = cause;
+  }
+
+  /** `opening` is what the driver would have said; applications look for it. */
+  deadlineError(opening: string, name: string, waitedMillis: number, counts: PoolCounts): EipPoolError {
+    const tried = [...this.#failures].map(([address, failure]) => `${address} (${messageOf(failure)})`).join(', ');
+    return new EipPoolError(
+      'DEADLINE_EXCEEDED',
+      `${opening}: no usable server behind ${name} for ${Math.round(waitedMillis)} ms; ` +
+        `tried: ${tried || 'no address'}; last cause: ${this.#cause === null ? 'none yet' : messageOf(this.#cause)}; ` +
+        `pool: total ${counts.total}, active ${counts.active}, idle ${counts.idle}, waiting ${counts.waiting}`,
+      { cause: this.#cause },
+    );
+  }
+
+  clear(): void {
+    this.#failures.clear();
+    this.#cause = null;
+  }
+}
+
+export interface PoolCounts {
+  readonly total: number;
+  readonly active: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
