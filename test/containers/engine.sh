@@ -12,6 +12,7 @@ cache=${XDG_CACHE_HOME:-/var/cache}/eip-pool-images
 network=eip-pool-$$
 folder=
 dockerd=
+tests=
 inside=()
 
 say() { printf 'containers: %s (%ss)\n' "$1" "$SECONDS"; }
@@ -20,6 +21,10 @@ say() { printf 'containers: %s (%ss)\n' "$1" "$SECONDS"; }
 clean_up() {
   local status=$?
   trap - EXIT
+  if [ -n "$tests" ]; then
+    kill "$tests" 2>/dev/null || true
+    wait "$tests" || true
+  fi
   if [ -n "$dockerd" ]; then
     docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes >/dev/null 2>&1 || true
     kill "$dockerd" 2>/dev/null || true
@@ -61,30 +66,37 @@ start_engine() {
   done
 }
 
-# image NAME TAG SUITE PACKAGES [arguments of mmdebstrap]: the file system is made once and kept; then it is imported.
-image() {
-  local name=$1 tag=$2 suite=$3 packages=$4 recipe file
+# file_system NAME TAG SUITE PACKAGES [arguments of mmdebstrap]: made once and kept; puts the path into $file.
+file_system() {
+  local name=$1 tag=$2 suite=$3 packages=$4 recipe
   shift 4
-  recipe=$(printf '%s\n' "$suite" "$packages" "$@" | cat - "$here/images/$name.sh" | sha256sum | cut -c -12)
+  recipe=$(printf '%s\n' "$suite" "$packages" "$@" | sha256sum | cut -c -12)
   file=$cache/$name-$tag-$recipe.tar
-  if [ ! -s "$file" ]; then
-    mkdir -p "$cache"
-    rm -f "$cache/$name-"*.tar
-    # A mirror may lag behind: its signature counts, its date does not.
-    nice -n 19 mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" "$@" \
-      --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-      --aptopt='Acquire::Check-Valid-Until "false"' \
-      --customize-hook="copy-in '$here/images/$name.sh' /usr/local/bin" \
-      "$suite" "$file.part" "$mirror" 2>"$folder/mmdebstrap" || {
-      tail -n 3 "$folder/mmdebstrap"
-      rm -f "$file.part"
-      return 1
-    }
-    mv "$file.part" "$file"
-    say "made the file system of $name $tag"
-  fi
-  docker import --change "ENTRYPOINT [\"/usr/local/bin/$name.sh\"]" "$file" "localhost/eip-pool/$name:$tag" >/dev/null || return 1
-  say "image $name $tag"
+  [ ! -s "$file" ] || return 0
+  mkdir -p "$cache"
+  rm -f "$cache/$name-"*.tar
+  # A mirror may lag behind: its signature counts, its date does not.
+  nice -n 19 mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" "$@" \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$file.part" "$mirror" 2>"$folder/mmdebstrap" || {
+    tail -n 3 "$folder/mmdebstrap"
+    rm -f "$file.part"
+    return 1
+  }
+  mv "$file.part" "$file"
+  say "made the file system of $name $tag"
+}
+
+# image NAME TAG …, as for file_system.
+image() {
+  local base=localhost/eip-pool/base-$1
+  file_system "$@" && docker import "$file" "$base" >/dev/null && DOCKER_BUILDKIT=0 docker build --quiet \
+    --tag "localhost/eip-pool/$1:$2" --file - "$here/images" >/dev/null 2>"$folder/build" <<DOCKERFILE || return 1
+FROM $base
+COPY $1.sh /usr/local/bin/entrypoint
+ENTRYPOINT ["/usr/local/bin/entrypoint"]
+DOCKERFILE
+  say "image $1 $2"
 }
 
 prepare() {
@@ -112,4 +124,9 @@ if prepare; then
 else
   echo 'no container engine: the tests that need one are skipped by name'
 fi
-"${inside[@]}" node node_modules/vitest/vitest.mjs run --config test/vitest.config.ts --no-file-parallelism test/containers "$@"
+# In the background: a signal to this script must not wait for the tests.
+"${inside[@]}" node node_modules/vitest/vitest.mjs run --config test/vitest.config.ts --no-file-parallelism \
+  test/containers "$@" &
+tests=$!
+wait "$tests"
+say 'tests done'

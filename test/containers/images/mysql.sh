@@ -4,7 +4,8 @@
 set -euo pipefail
 data=/var/lib/mysql
 socket=/run/mysqld/mysqld.sock
-options=(--no-defaults --datadir="$data" --socket="$socket" --pid-file=/run/mysqld/mysqld.pid --skip-name-resolve --mysqlx=OFF)
+options=(--no-defaults --datadir="$data" --socket="$socket" --pid-file=/run/mysqld/mysqld.pid --skip-name-resolve
+  --mysqlx=OFF --secure-file-priv=NULL)
 
 if [ "$(id -u)" = 0 ]; then
   install -d -o mysql -g mysql "$data" /run/mysqld

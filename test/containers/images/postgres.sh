@@ -6,7 +6,7 @@ PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
 export PATH PGDATA
 
 if [ "$(id -u)" = 0 ]; then
-  install -d -o postgres -g postgres -m 700 "$PGDATA"
+  install -d -o postgres -g postgres -m 700 "$PGDATA" /run/postgresql
   exec gosu postgres "$0" "$@"
 fi
 
