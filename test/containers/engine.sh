@@ -48,15 +48,15 @@ install_packages() {
 }
 
 start_engine() {
-  folder=$(mktemp -d "${TMPDIR:-/tmp}/eip-pool-engine-XXXXXX")
-  ip netns add "$network"
-  inside=(nsenter --net="/run/netns/$network")
-  "${inside[@]}" ip link set lo up
-  export DOCKER_HOST=unix://$folder/engine.sock TESTCONTAINERS_RYUK_DISABLED=true
-  "${inside[@]}" dockerd --host "$DOCKER_HOST" --data-root "$folder/data" --exec-root "$folder/exec" \
+  local socket
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/eip-pool-engine-XXXXXX") || return 1
+  socket=unix://$folder/engine.sock
+  ip netns add "$network" || return 1
+  nsenter --net="/run/netns/$network" ip link set lo up || return 1
+  nsenter --net="/run/netns/$network" dockerd --host "$socket" --data-root "$folder/data" --exec-root "$folder/exec" \
     --pidfile "$folder/pid" --storage-driver overlay2 >"$folder/log" 2>&1 &
   dockerd=$!
-  until docker version >/dev/null 2>&1; do
+  until docker --host "$socket" version >/dev/null 2>&1; do
     if ! kill -0 "$dockerd" 2>/dev/null; then
       tail -n 5 "$folder/log"
       dockerd=
@@ -64,6 +64,14 @@ start_engine() {
     fi
     sleep 0.1
   done
+  inside=(nsenter --net="/run/netns/$network")
+  export DOCKER_HOST=$socket TESTCONTAINERS_RYUK_DISABLED=true
+}
+
+# The machine's own source of Debian's packages; it is known once apt has its lists.
+find_mirror() {
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sed -n 1p)
+  [ -n "$mirror" ]
 }
 
 # file_system NAME TAG SUITE PACKAGES [arguments of mmdebstrap]: made once and kept; puts the path into $file.
@@ -78,12 +86,12 @@ file_system() {
   # A mirror may lag behind: its signature counts, its date does not.
   nice -n 19 mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" "$@" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$file.part" "$mirror" 2>"$folder/mmdebstrap" || {
+    --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$file.$$.part" "$mirror" 2>"$folder/mmdebstrap" || {
     tail -n 3 "$folder/mmdebstrap"
-    rm -f "$file.part"
+    rm -f "$file.$$.part"
     return 1
   }
-  mv "$file.part" "$file"
+  mv "$file.$$.part" "$file"
   say "made the file system of $name $tag"
 }
 
@@ -93,6 +101,7 @@ image() {
   file_system "$@" && docker import "$file" "$base" >/dev/null && DOCKER_BUILDKIT=0 docker build --quiet \
     --tag "localhost/eip-pool/$1:$2" --file - "$here/images" >/dev/null 2>"$folder/build" <<DOCKERFILE || return 1
 FROM $base
+STOPSIGNAL $([ "$1" = postgres ] && echo SIGINT || echo SIGTERM)
 COPY $1.sh /usr/local/bin/entrypoint
 ENTRYPOINT ["/usr/local/bin/entrypoint"]
 DOCKERFILE
@@ -104,8 +113,7 @@ prepare() {
   install_packages || { echo 'Debian gives no docker.io or mmdebstrap'; return 1; }
   start_engine || { echo 'dockerd does not start'; return 1; }
   say 'dockerd is up'
-  # The machine's own source of Debian's packages.
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+  find_mirror || { apt-get update -q >/dev/null && find_mirror; } || echo 'apt knows no source of Debian'
 }
 
 cd "$root"

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type MoveEvent, outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import { next, settled } from '../pg/support.js';
