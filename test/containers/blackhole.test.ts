@@ -23,7 +23,7 @@ for (const driver of DRIVERS) {
       if (own == null || addresses.includes(null)) return skip('the containers’ network is not on this machine');
       ids = await Promise.all(databases.map((database) => database.identity()));
       lab.dns.setAnswer({ a: [own] });
-      pool = open();
+      pool = open({ failover: { drainMillis: 60_000 } });
       const leases = await Promise.all(Array.from({ length: 3 }, () => pool.lease()));
       for (const lease of leases) lease.release();
     }, 180_000);
@@ -32,7 +32,7 @@ for (const driver of DRIVERS) {
       await lab?.close();
     }, 60_000);
 
-    function open(options?: DriverOptions): DriverPool {
+    function open(options: DriverOptions): DriverPool {
       return driver.open({ name: lab.name, servers: lab.servers, port: driver.server.port }, options);
     }
 

@@ -20,7 +20,7 @@ for (const driver of DRIVERS) {
     }, 180_000);
     beforeEach(async () => {
       await lab.move(lab.hosts[0]!);
-      pool = driver.open(lab);
+      pool = driver.open(lab, { failover: { drainMillis: 60_000 } });
       await fill();
     });
     afterEach(async () => {

@@ -44,7 +44,7 @@ suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () =>
   }, 60_000);
   beforeEach(async () => {
     await resetLab(lab);
-    pool = makePool(lab, LOGIN);
+    pool = makePool(lab, { ...LOGIN, failover: { drainMillis: 60_000 } });
     await fill(pool);
   });
   afterEach(async () => {
@@ -118,6 +118,8 @@ suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () =>
   }, 20_000);
 
   it('the server behind it dies and the name moves to another PgBouncer: nobody waits for the first one', async () => {
+    await pool.end();
+    pool = makePool(lab, { ...LOGIN, failover: { drainMillis: 300 } });
     const client = await pool.connect();
     await servers.hosts[0]!.database.kill();
     try {
