@@ -32,6 +32,7 @@ clean_up() {
   fi
   [ ! -e "/run/netns/$network" ] || ip netns delete "$network"
   [ -z "$folder" ] || rm -rf "$folder"
+  rm -f "$cache"/*."$$".part
   exit "$status"
 }
 trap clean_up EXIT
@@ -136,5 +137,8 @@ fi
 "${inside[@]}" node node_modules/vitest/vitest.mjs run --config test/vitest.config.ts --no-file-parallelism \
   test/containers "$@" &
 tests=$!
-wait "$tests"
+status=0
+wait "$tests" || status=$?
+tests=
 say 'tests done'
+exit "$status"
