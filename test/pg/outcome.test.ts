@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from
 import { outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/pg/index.js';
-import { kill, makePool, next, resetLab, settled, startServers } from './support.js';
+import { kill, makePool, resetLab, settled, startServers } from './support.js';
 
 let lab: Lab;
 let pool: Pool;
