@@ -33,6 +33,7 @@ describe('the summary of a failover', () => {
       onOld: 0,
       backOnOld: 0,
       errors: 0,
+      lastError: null,
       hung: 0,
       longestWait: 0,
       operations: 0,
