@@ -269,6 +269,13 @@ describe('a source that repeats itself', () => {
     expect(results.at(-1)!.after.current).toEqual(['10.0.0.1']);
   });
 
+  it('does not vouch against itself', () => {
+    const left = [at(['10.0.0.1'], 0), at(['10.0.0.1'], 10_000), at(['10.0.0.2'], 1_000)];
+    const results = run([...left, at(['10.0.0.1', '10.0.0.2'], 30_000), at(['10.0.0.1'], 30_000)]);
+    expect(results.at(-2)!.verdict.kind).toBe('confirmed');
+    expect(results.at(-1)!.after.current).toEqual(['10.0.0.1']);
+  });
+
   it('does not keep back what another source said before the address was left', () => {
     const proven = [at(['10.0.0.1'], 0, { source: API! }), at(['10.0.0.1'], 0), at(['10.0.0.1'], 10_000)];
     const left = [at(['10.0.0.2'], 1_000), at(['10.0.0.1'], 1_000), at(['10.0.0.1'], 10_000)];
