@@ -251,7 +251,9 @@ describe('a socket that may not dial', () => {
     const { endpoint, source } = follow([PUBLIC]);
     await expect(endpoint.ready()).rejects.toMatchObject({ code: 'PUBLIC_ADDRESS' });
     const causes: unknown[] = [];
-    const socket = endpoint.socket({ persist: (cause) => (causes.push(cause), true) }).connect(port);
+    const socket = endpoint.socket({ persist: () => false }).connect(port);
+    // An adapter may say so in the same turn.
+    socket.follow({ persist: (cause) => (causes.push(cause), true) });
     await settled();
     source.says = [FIRST];
     await endpoint.refresh();
