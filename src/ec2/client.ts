@@ -13,7 +13,7 @@ export interface Ec2Options {
    * Further options of `new EC2Client(…)`: credentials, endpoint, request handler.
    * @defaultValue none
    */
-  readonly config?: Readonly<Record<string, unknown>> | undefined;
+  readonly config?: object | undefined;
 }
 
 interface Sender {
@@ -95,9 +95,7 @@ export const readRegion: Reader<string | undefined> = (value, name) => {
   throw invalidOption(name, "a Region such as 'eu-west-1'", value);
 };
 
-export const readConfig: Reader<Readonly<Record<string, unknown>> | undefined> = (value, name) => {
-  if (value === undefined || (typeof value === 'object' && value !== null)) {
-    return value as Readonly<Record<string, unknown>> | undefined;
-  }
+export const readConfig: Reader<object | undefined> = (value, name) => {
+  if (value === undefined || (typeof value === 'object' && value !== null)) return value;
   throw invalidOption(name, 'options of new EC2Client(…)', value);
 };

@@ -1,6 +1,7 @@
 import type { Address } from '../endpoint/address.js';
 import { elasticIpName } from '../endpoint/elastic-ip-name.js';
-import { invalidOption, readOptions } from '../options.js';
+import { isEipPoolError } from '../errors.js';
+import { boolean, invalidOption, readOptions } from '../options.js';
 import {
   describeAddress,
   describeAddresses,
@@ -18,7 +19,6 @@ import {
   type SettleOptions,
   until,
 } from './settle.js';
-import { isEipPoolError } from '../errors.js';
 
 /** What an Elastic IP can point to: an instance, a network interface, or whatever has a private address. */
 export type AssociationTarget =
@@ -103,7 +103,7 @@ export class ElasticIp {
    * @throws `INSTANCE_NOT_FOUND`, `INSTANCE_STATE`, `ALREADY_ASSOCIATED`, `NOT_SETTLED`, and what any call to EC2 throws
    */
   async associate(target: AssociationTarget, options?: AssociateOptions): Promise<Associated> {
-    const { allowReassociation = true, ...rest } = options ?? {};
+    const { allowReassociation, ...rest } = options ?? {};
     const waits = readSettleOptions(rest);
     const input = await this.#associateInput(target, allowReassociation);
     const name = await this.#nameToWatch(waits);
@@ -118,7 +118,7 @@ export class ElasticIp {
   /** Asks EC2 whether {@link associate} would succeed; nothing is done. @throws why it would not */
   async checkAssociate(
     target: AssociationTarget,
-    { allowReassociation = true }: Pick<AssociateOptions, 'allowReassociation'> = {},
+    { allowReassociation }: Pick<AssociateOptions, 'allowReassociation'> = {},
   ): Promise<void> {
     await dryRun(this.#client, 'AssociateAddress', await this.#associateInput(target, allowReassociation));
   }
@@ -181,7 +181,8 @@ export class ElasticIp {
     return 'allocationId' in this.#id ? this.#id.allocationId : (await this.#known()).allocationId;
   }
 
-  async #associateInput(target: AssociationTarget, allowReassociation: boolean): Promise<Record<string, unknown>> {
+  async #associateInput(target: AssociationTarget, allowed: boolean | undefined): Promise<Record<string, unknown>> {
+    const allowReassociation = boolean(true)(allowed, 'associate.allowReassociation');
     const AllocationId = await this.#allocationId();
     return { AllocationId, AllowReassociation: allowReassociation, ...(await this.#targetInput(target)) };
   }

@@ -22,7 +22,7 @@ export interface Ec2ResolverOptions extends Ec2Options {
 
 interface ReadEc2ResolverOptions {
   readonly region: string | undefined;
-  readonly config: Readonly<Record<string, unknown>> | undefined;
+  readonly config: object | undefined;
   readonly allocationId: string | undefined;
   readonly timeoutMillis: number;
 }

@@ -21,7 +21,9 @@ export type WarningCode =
   /** A source may not be asked: it stepped aside, and the others go on. */
   | 'SOURCE_ASIDE'
   /** A pool's `'error'` that nobody listens to; it would have ended the process. */
-  | 'UNHANDLED_POOL_ERROR';
+  | 'UNHANDLED_POOL_ERROR'
+  /** TLS without a comparison of the certificate with the name: its driver's default. */
+  | 'NAME_NOT_VERIFIED';
 
 export interface WarningEvent {
   readonly code: WarningCode;

@@ -21,7 +21,7 @@ export class Waits<Item extends object> {
   }
 
   /** The caller's time begins now, if it has not begun. */
-  begin(item: Item): Readonly<Wait> {
+  begin(item: Item, deadlineMillis: number = this.#deadlineMillis): Readonly<Wait> {
     const begun = this.#waits.get(item);
     if (begun !== undefined) return begun;
     const wait: Wait = { since: this.#clock.now(), timer: undefined, answered: false };
@@ -30,7 +30,7 @@ export class Waits<Item extends object> {
       wait.answered = true;
       this.#waits.delete(item);
       this.#expire(item, this.#clock.now() - wait.since);
-    }, this.#deadlineMillis);
+    }, deadlineMillis);
     this.#waits.set(item, wait);
     return wait;
   }

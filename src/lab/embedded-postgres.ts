@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { randomBytes } from 'node:crypto';
 import { EipPoolError, messageOf } from '../errors.js';
 import type { Database, DatabaseContext } from './database.js';
+import { failed, followLog, freePort, type LogTail } from './server-process.js';
 import type { PostgresInstallation } from './postgres-binaries.js';
 import { ProcessTree, type Watchdog } from './process-tree.js';
 
@@ -97,7 +96,7 @@ export class EmbeddedPostgres implements Database {
     const server = new EmbeddedPostgres(installation, options, context, watchdog);
     await server.#initialise();
     for (let attempt = 1; ; attempt++) {
-      server.#port = await freePort();
+      server.#port = await freePort(LISTEN_ADDRESS);
       try {
         await server.#run();
         return server;
@@ -248,13 +247,7 @@ export class EmbeddedPostgres implements Database {
   }
 
   #log(child: ChildProcess): LogTail {
-    const tail: LogTail = { lines: [], onLine: undefined };
-    createInterface({ input: child.stderr! }).on('line', (line) => {
-      tail.lines = [...tail.lines.slice(-19), line];
-      tail.onLine?.(line);
-      this.#context.log(line);
-    });
-    return tail;
+    return followLog(child, (line) => this.#context.log(line));
   }
 
   async #write(file: string, text: string): Promise<void> {
@@ -267,22 +260,4 @@ export class EmbeddedPostgres implements Database {
     if (uid !== undefined && gid !== undefined) await chown(path, uid, gid);
     else await chmod(path, path === this.#context.folder ? 0o700 : 0o600);
   }
-}
-
-/** The last lines that a program wrote, for the message if it fails. */
-interface LogTail {
-  lines: readonly string[];
-  onLine: ((line: string) => void) | undefined;
-}
-
-function failed(program: string, { lines }: LogTail): EipPoolError {
-  return new EipPoolError('LAB_UNAVAILABLE', `${program} failed: ${lines.join('\n') || 'it wrote nothing'}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, LISTEN_ADDRESS);
-  await once(server, 'listening');
-  const address = server.address();
-  await once(server.close(), 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

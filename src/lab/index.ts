@@ -12,4 +12,5 @@ export type { HostSnapshot, LabHost } from './host.js';
 export type { LabNetwork, PacketCounter } from './lab-network.js';
 export { startLab, type Lab, type LabMove, type LabSnapshot, type MoveOptions } from './lab.js';
 export { probeRealNetwork, type RealNetwork, runInNetwork, type RunInNetworkOptions } from './network-namespace.js';
+export type { MariaDbOptions } from './mariadb.js';
 export type { LabOptions } from './options.js';

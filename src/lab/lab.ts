@@ -172,9 +172,10 @@ export class Lab {
     throw new EipPoolError('LAB_UNAVAILABLE', 'this lab has no EC2: start it with startLab({ ec2: true })');
   }
 
-  /** User, password (SCRAM) and database; null unless `embedded-postgres`. */
+  /** User, password (SCRAM in PostgreSQL) and database; null unless `embedded-postgres` or `mariadb`. */
   get connection(): LabConnection | null {
-    return this.#parts.settings.databases === 'embedded-postgres' ? CONNECTION : null;
+    const { databases } = this.#parts.settings;
+    return databases === 'embedded-postgres' || databases === 'mariadb' ? CONNECTION : null;
   }
 
   /** Points the name to a host: the Elastic IP was reassigned. Nothing happens to the host that it leaves. */

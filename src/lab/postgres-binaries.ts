@@ -4,14 +4,9 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { EipPoolError, messageOf } from '../errors.js';
+import { chooseUser, type RunAs } from './run-as.js';
 
 const run = promisify(execFile);
-
-/** Who runs the server: PostgreSQL refuses to run as root. */
-export interface RunAs {
-  readonly uid?: number;
-  readonly gid?: number;
-}
 
 export interface PostgresInstallation {
   readonly initdb: string;
@@ -25,7 +20,7 @@ export interface PostgresInstallation {
  * @param copyTo where a copy goes if the server's user cannot reach node_modules, or it cannot be repaired in place
  */
 export async function findPostgres(given: string | undefined, copyTo: string): Promise<PostgresInstallation> {
-  const runAs = await chooseUser();
+  const runAs = await chooseUser(['postgres', 'nobody']);
   const native = given ?? embeddedFolder();
   if (given === undefined) await repair(native).catch(() => undefined);
   let problem = await tryOut(native, runAs);
@@ -102,20 +97,4 @@ async function repair(native: string): Promise<void> {
     const { mode } = await stat(path);
     if ((mode & 0o555) !== 0o555) await chmod(path, mode | 0o555);
   }
-}
-
-async function chooseUser(): Promise<RunAs> {
-  if (process.getuid?.() !== 0) return {};
-  for (const name of ['postgres', 'nobody']) {
-    try {
-      const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
-      return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-    } catch {
-      // no such user: the next
-    }
-  }
-  throw new EipPoolError(
-    'LAB_UNAVAILABLE',
-    'PostgreSQL does not run as root, and there is no user postgres or nobody to run it as; add one with: useradd --system postgres',
-  );
 }

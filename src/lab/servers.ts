@@ -6,6 +6,8 @@ import { debuglog } from 'node:util';
 import { atExit } from './cleanup.js';
 import type { Database, DatabaseContext, DatabaseFactory } from './database.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';
+import { MariaDb } from './mariadb.js';
+import { findMariaDb } from './mariadb-binaries.js';
 import type { LabSettings } from './options.js';
 import { findPostgres } from './postgres-binaries.js';
 import { Watchdog } from './process-tree.js';
@@ -64,8 +66,12 @@ export class Servers {
     this.#forget();
   }
 
-  async #factory({ databases, postgres }: LabSettings): Promise<DatabaseFactory> {
+  async #factory({ databases, postgres, mariadb }: LabSettings): Promise<DatabaseFactory> {
     if (typeof databases === 'function') return databases;
+    if (databases === 'mariadb') {
+      const installation = await findMariaDb(this.folder);
+      return (context) => MariaDb.start(installation, mariadb, context, this.#watchdog);
+    }
     const installation = await findPostgres(postgres.binaries, join(this.folder, 'native'));
     return (context) => EmbeddedPostgres.start(installation, postgres, context, this.#watchdog);
   }

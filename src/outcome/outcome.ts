@@ -1,4 +1,5 @@
 import { isEipPoolError, type ErrorCode } from '../errors.js';
+import { MYSQL_NEVER_SENT, mysqlErrorOf, mysqlOutcome } from './mysql.js';
 import { isSingleStatement } from './statement.js';
 
 /**
@@ -11,7 +12,8 @@ export type Outcome = 'not-sent' | 'rejected' | 'unknown';
 
 /**
  * What an error says of the work that failed with it, or `undefined` where the server itself answered the statement
- * with an ordinary error: then its SQLSTATE says what happened, and no connection was cut off.
+ * with an ordinary error: then its SQLSTATE says what happened, and no connection was cut off. MySQL's read-only errors
+ * (1290, 1792, 1836) are `unknown`: only the server's role could tell what they mean.
  *
  * `statement` is needed only where the error did not come from a pool or client of this library, which know it.
  */
@@ -21,6 +23,9 @@ export function outcomeOf(error: unknown, statement?: string): Outcome | undefin
   if (typeof severity === 'string' && typeof code === 'string') {
     return ofServer(code, severity, statement ?? statements.get(error as object));
   }
+  const mysqlError = mysqlErrorOf(error);
+  if (mysqlError !== null) return mysqlOutcome(mysqlError);
+  if (code === 'HANDSHAKE_SSL_ERROR') return 'not-sent';
   if (typeof message === 'string' && neverSent.some((start) => message.startsWith(start))) return 'not-sent';
   // The connect call and the look-up come before anything that could be sent.
   if (syscall === 'connect' || syscall === 'getaddrinfo' || /^query(A|Aaaa|Cname)/.test(String(syscall))) {
@@ -87,6 +92,7 @@ const neverSent: readonly string[] = [
   'timeout exceeded when trying to connect',
   'Connection terminated due to connection timeout',
   'Passing a function as the first parameter to pool.query is not supported',
+  ...MYSQL_NEVER_SENT,
 ];
 
 /** The server is leaving, and does not say what became of the statement. PostgreSQL manual, appendix A, class 57. */

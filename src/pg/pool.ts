@@ -117,7 +117,7 @@ export class Pool extends pg.Pool {
       return callback === undefined ? super.connect() : super.connect(callback);
     }
     const connect = (own: ConnectCallback): void =>
-      endpoint.slept ? this.#connectAfterSleep(endpoint, own) : this.#connectBounded(own);
+      endpoint.slept ? void endpoint.wake().then(() => super.connect(own)) : this.#connectBounded(own);
     return callback === undefined ? this.#promised(connect) : connect(callback);
   }
 
@@ -376,10 +376,6 @@ export class Pool extends pg.Pool {
   #connectBounded(callback: ConnectCallback): void {
     super.connect(this.#explained(callback));
     this.#boundWaiters();
-  }
-
-  #connectAfterSleep(endpoint: Endpoint, callback: ConnectCallback): void {
-    void endpoint.wake().then(() => super.connect(callback));
   }
 
   /** pg-pool's connect in its other shape. */

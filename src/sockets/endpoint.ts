@@ -1,9 +1,12 @@
+import type { Agent as HttpAgent, AgentOptions as HttpAgentOptions } from 'node:http';
+import type { Agent as HttpsAgent, AgentOptions as HttpsAgentOptions } from 'node:https';
 import type { Address } from '../endpoint/address.js';
 import type { EndpointSnapshot } from '../endpoint/endpoint-events.js';
 import { NameEndpoint } from '../endpoint/endpoint.js';
 import type { FollowOptions } from '../endpoint/options.js';
 import { type EipPoolError, isBranded } from '../errors.js';
 import { invalidOption } from '../options.js';
+import { type FollowingAgentOptions, httpAgent, httpsAgent } from './agent.js';
 import type { Prober } from './connection.js';
 import { Judge, ping } from './judge.js';
 import { SocketSet } from './socket-set.js';
@@ -53,6 +56,16 @@ export class Endpoint extends NameEndpoint {
       throw invalidOption('port', 'a port from 1 to 65535', port);
     const socket = this.socket({ persist: () => false });
     return socket.connect(port);
+  }
+
+  /**
+   * An agent for `http.request`, or with `'https'` for `https.request`: requests to this name go where it points, and no
+   * request is sent on a keep-alive socket to an address that it has left. Other names are left to Node.
+   */
+  agent(protocol?: 'http', options?: HttpAgentOptions & FollowingAgentOptions): HttpAgent;
+  agent(protocol: 'https', options?: HttpsAgentOptions & FollowingAgentOptions): HttpsAgent;
+  agent(protocol: 'http' | 'https' = 'http', options?: HttpsAgentOptions & FollowingAgentOptions): HttpAgent {
+    return protocol === 'https' ? httpsAgent(this, options) : httpAgent(this, options);
   }
 
   /** For adapters: a tracked socket that dials when its driver calls `connect(port, host)`. */

@@ -106,6 +106,8 @@ export class TrackedSocket extends Socket {
     const port = typeof first === 'object' && first !== null ? (first as { port?: unknown }).port : first;
     const listener = args.at(-1);
     if (typeof listener === 'function') this.once('connect', listener as () => void);
+    // A driver that is given a socket on its way may call this once more, as pg does.
+    if (this.#state.kind !== 'new') return this;
     this.#port = Number(port);
     this.#intercept();
     this.#host.add(this);
@@ -119,8 +121,7 @@ export class TrackedSocket extends Socket {
 
   override end(...args: unknown[]): this {
     if (isConnecting(this.#state) && this.#state.kind !== 'new') return this.#held.end(this, args);
-    // The stream ends itself after the peer's FIN; any earlier end is the application's.
-    if (!this.readableEnded) this.#askedToClose = true;
+    this.#noteAsked();
     return Reflect.apply(super.end, this, args) as this;
   }
 
@@ -132,7 +133,7 @@ export class TrackedSocket extends Socket {
   override destroy(error?: Error): this {
     if (this.#state.kind === 'new') this.#state = { kind: 'closed', address: null };
     if (!isConnecting(this.#state)) {
-      if (error === undefined && !this.readableEnded) this.#askedToClose = true;
+      if (error === undefined) this.#noteAsked();
       if (error !== undefined) this.#lastError = error;
       return super.destroy(error);
     }
@@ -201,7 +202,7 @@ export class TrackedSocket extends Socket {
 
   /** Its driver has said goodbye. A host that is gone never answers it, so the end is ours if it does not come soon. */
   expectEnd(): void {
-    this.#askedToClose = true;
+    this.#noteAsked();
     const timer = this.#host.clock.set(() => this.destroy(), GOODBYE_MILLIS);
     super.once('close', () => this.#host.clock.clear(timer));
   }
@@ -209,6 +210,11 @@ export class TrackedSocket extends Socket {
   /** Is it ending by our own or the application's wish? */
   get ending(): boolean {
     return this.#askedToClose;
+  }
+
+  /** The stream ends itself after the peer's FIN, and drivers end one that broke; any other end is the application's. */
+  #noteAsked(): void {
+    if (!this.readableEnded && !this.destroyed) this.#askedToClose = true;
   }
 
   #next(): void {

@@ -68,7 +68,7 @@ export class SilenceWatch {
     const elapsedMillis = now - this.#lookedAt;
     this.#lookedAt = now;
     for (const [address, sockets] of this.#byAddress()) {
-      const heard = this.#listen(sockets, Math.min(elapsedMillis, LOOK_MILLIS));
+      const heard = this.#listen(sockets, elapsedMillis);
       if (this.#asking.has(address)) continue;
       const patient = patienceOf(sockets);
       const look = { heard, waiting: patient < Infinity, elapsedMillis };

@@ -5,6 +5,8 @@ import { eipPool, useAws, withoutAws } from './support.js';
 let lab: Lab;
 let servers: string[];
 beforeAll(async () => {
+  // The commands give EC2 a second and a half; loading its SDK on a busy machine is no part of these tests.
+  await import('@aws-sdk/client-ec2');
   lab = await startLab({ ec2: true });
   servers = ['--server', lab.servers[0]!];
 });

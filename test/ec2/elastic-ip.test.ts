@@ -6,7 +6,7 @@ let lab: Lab;
 const start = async (ec2: LabEc2Options | true = true): Promise<void> => {
   lab = await startLab({ ec2 });
 };
-const options = (): { config: Readonly<Record<string, unknown>> } => ({ config: { ...lab.ec2.config } });
+const options = (): { config: object } => ({ config: lab.ec2.config });
 const held = (): ElasticIp => new ElasticIp(lab.ec2.addresses[0]!.allocationId, options());
 const dns = (): { servers: readonly string[] } => ({ servers: lab.servers });
 afterEach(async () => {

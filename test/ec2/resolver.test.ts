@@ -10,14 +10,14 @@ let endpoint: Endpoint;
 const start = async (options: LabOptions = {}): Promise<void> => {
   lab = await startLab({ ec2: { dnsDelayMillis: 60_000 }, ...options });
 };
-const source = (): ReturnType<typeof ec2> => ec2({ config: { ...lab.ec2.config } });
+const source = (): ReturnType<typeof ec2> => ec2({ config: lab.ec2.config });
 const open = (name: string = lab.name, options: FollowOptions = {}): Endpoint => {
   endpoint = follow(name, { servers: lab.servers, resolver: ['dns', source()], ...options });
   return endpoint;
 };
 /** As an operator does, by another client. */
 const associate = async (index: number): Promise<void> => {
-  const client = new EC2Client({ ...lab.ec2.config });
+  const client = new EC2Client(lab.ec2.config);
   const { allocationId: AllocationId } = lab.ec2.addresses[0]!;
   await client.send(new AssociateAddressCommand({ AllocationId, InstanceId: lab.ec2.instances[index]!.instanceId }));
   client.destroy();
@@ -52,7 +52,7 @@ describe('ec2() beside DNS', () => {
   it.each(['the name of the Elastic IP itself', 'an allocation id'])('works alone with %s', async (kind) => {
     await start();
     const { allocationId } = lab.ec2.addresses[0]!;
-    const byId = ec2({ allocationId, config: { ...lab.ec2.config } });
+    const byId = ec2({ allocationId, config: lab.ec2.config });
     if (kind === 'an allocation id') open('whatever.example.com', { resolver: byId });
     else open(lab.publicName, { resolver: source() });
     expect((await endpoint.ready()).addresses).toEqual([lab.hosts[0]!.address]);

@@ -130,6 +130,14 @@ describe('the old server is killed and the name moves', () => {
     expect(new Set(await Promise.all(later))).toEqual(new Set([portOf(lab, 1)]));
   });
 
+  it('suspects the server as soon as a connection that nobody uses is reset', async () => {
+    make();
+    await fill(pool, 1);
+    const suspected = next(pool.endpoint!, 'suspect');
+    lab.hosts[0]!.kill();
+    expect(await suspected).toMatchObject({ address: lab.hosts[0]!.address });
+  });
+
   it('keeps callers waiting while the name still points to the dead server', async () => {
     make();
     await fill(pool);

@@ -202,7 +202,7 @@ async function question<T>(
   const resolver = new dns.promises.Resolver({ timeout: timeoutMillis, tries: 1 });
   resolver.setServers([server]);
   // c-ares takes its time-out for a hint, and grants each TCP try another one.
-  const timer = setTimeout(() => resolver.cancel(), timeoutMillis);
+  const timer = setTimeout(() => resolver.cancel(), timeoutMillis).unref();
   try {
     return await ask(resolver);
   } catch (error) {

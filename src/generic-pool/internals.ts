@@ -1,0 +1,109 @@
+import genericPool from 'generic-pool';
+
+/**
+ * Every private member of generic-pool that this adapter touches, in one place; test/generic-pool/internals.test.ts
+ * says what breaks if one goes. Measured with generic-pool 3.9.
+ */
+
+/** One waiting caller. */
+export interface Request {
+  readonly state: string;
+  reject(error: unknown): void;
+}
+
+interface Queue {
+  enqueue(request: Request, priority?: number): void;
+}
+
+interface PooledResource {
+  readonly obj: unknown;
+}
+
+interface Iterator {
+  next(): { readonly done?: boolean; readonly value?: PooledResource };
+  remove(): void;
+}
+
+interface PoolPrivate {
+  readonly _draining: boolean;
+  readonly _allObjects: Set<PooledResource>;
+  readonly _availableObjects: { iterator(): Iterator };
+  readonly _resourceLoans: Map<unknown, { readonly pooledResource: PooledResource }>;
+  _dispense(): void;
+  _destroy(resource: PooledResource): void;
+}
+
+/** What generic-pool exports and its types do not tell. */
+interface Driver {
+  readonly Pool: new (
+    Evictor: unknown,
+    Deque: unknown,
+    PriorityQueue: unknown,
+    factory: object,
+    options: object,
+  ) => genericPool.Pool<unknown>;
+  readonly DefaultEvictor: unknown;
+  readonly Deque: unknown;
+  readonly PriorityQueue: new (size: number) => Queue;
+}
+
+const driver = genericPool as unknown as Driver;
+
+let newest: Request | undefined;
+
+/** Tells the request that `acquire` has just made. */
+class TellingQueue extends driver.PriorityQueue {
+  override enqueue(request: Request, priority?: number): void {
+    newest = request;
+    super.enqueue(request, priority);
+  }
+}
+
+/** generic-pool's own class, whose constructor takes what its `createPool` gives it. */
+export abstract class StockPool extends driver.Pool {
+  constructor(factory: object, options: object) {
+    super(driver.DefaultEvictor, driver.Deque, TellingQueue, factory, options);
+  }
+}
+
+/** Runs generic-pool's `acquire`; `made` gets the request before anything else happens to it. */
+export function acquiring<T>(acquire: () => T, made: (request: Request) => void): T {
+  newest = undefined;
+  const result = acquire();
+  if (newest !== undefined) made(newest);
+  newest = undefined;
+  return result;
+}
+
+function priv(pool: object): PoolPrivate {
+  return pool as PoolPrivate;
+}
+
+export function isDraining(pool: object): boolean {
+  return priv(pool)._draining;
+}
+
+/** Takes an idle resource out, so that nobody gets it; the returned function destroys it. Null if it is not idle. */
+export function takeIdle(pool: object, resource: unknown): (() => void) | null {
+  const own = priv(pool);
+  const iterator = own._availableObjects.iterator();
+  for (let item = iterator.next(); item.done !== true; item = iterator.next()) {
+    const { value } = item;
+    if (value === undefined || value.obj !== resource) continue;
+    iterator.remove();
+    own._allObjects.delete(value);
+    return () => own._destroy(value);
+  }
+  return null;
+}
+
+/** A borrowed resource no longer counts against `max`; it is still its borrower's. */
+export function uncount(pool: object, resource: unknown): void {
+  const loan = priv(pool)._resourceLoans.get(resource);
+  if (loan !== undefined) priv(pool)._allObjects.delete(loan.pooledResource);
+}
+
+/** Serves waiting callers while there is a resource, or room for one. */
+export function dispense(pool: object): void {
+  priv(pool)._dispense();
+}

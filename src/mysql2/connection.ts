@@ -1,0 +1,81 @@
+import type * as mysql from 'mysql2';
+import { readFailoverOptions, type ReadFailoverOptions, routeOf } from '../failover/options.js';
+import type { Connection } from '../sockets/connection.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import { followHandshake } from './handshake.js';
+import { type ConnectionSettings, type Driver, failStreaming, isBusy, quit, settingsOf } from './internals.js';
+import { type ConnectionOptions, splitOptions } from './options.js';
+import { ping } from './pooled-connection.js';
+import { Mysql2Prober } from './prober.js';
+import { streamFactory } from './stream.js';
+
+/** What could move: nothing for the path of a Unix socket. */
+export function hostOf({ host, socketPath }: ConnectionSettings): string {
+  return socketPath ? '' : host;
+}
+
+/**
+ * mysql2's connection on a socket that follows its name. A single connection cannot be connected a second time: when the
+ * name leaves its address, it may finish its work for `drainMillis`, then it ends with an error event.
+ */
+export function connect(driver: Driver, given: string | ConnectionOptions): mysql.Connection {
+  const { ours, theirs } = splitOptions<mysql.ConnectionOptions>(given);
+  const failover = readFailoverOptions(ours.failover);
+  const seed = driver.createPool({ ...theirs });
+  seed.end();
+  const { connectionConfig } = settingsOf(seed);
+  const route = routeOf({ ...ours, stream: connectionConfig.stream }, hostOf(connectionConfig));
+  if (route === null) return driver.createConnection(theirs);
+  let socket: TrackedSocket | null = null;
+  const stream = streamFactory(route.endpoint, {
+    persist: () => false,
+    made: (made) => (socket = made),
+    unbounded: false,
+  });
+  const connection = driver.createConnection({ ...theirs, stream });
+  const made = socket as TrackedSocket | null;
+  if (made === null) return connection;
+  followHandshake(connection, made, route.endpoint);
+  connection.once('error', (error: Error) => failStreaming(connection, error));
+  made.carry(new HeldConnection(driver, connection, failover));
+  const prober = new Mysql2Prober(driver, connectionConfig.port, theirs, failover.probeTimeoutMillis);
+  const unregister = route.endpoint.register(prober);
+  made.once('close', () => {
+    unregister();
+    if (route.owned) route.endpoint.close();
+  });
+  return connection;
+}
+
+/** A connection outside of any pool is in its caller's hands for as long as it lives. */
+class HeldConnection implements Connection {
+  readonly #driver: Driver;
+  readonly #connection: mysql.Connection;
+  readonly drainMillis: number;
+  readonly silenceMillis: number;
+
+  constructor(driver: Driver, connection: mysql.Connection, { drainMillis, silenceMillis }: ReadFailoverOptions) {
+    this.#driver = driver;
+    this.#connection = connection;
+    this.drainMillis = drainMillis;
+    this.silenceMillis = silenceMillis;
+  }
+
+  isLeased(): boolean {
+    return true;
+  }
+
+  isWaiting(): boolean {
+    return isBusy(this.#connection);
+  }
+
+  retire(): void {}
+
+  goodbye(): void {
+    quit(this.#driver, this.#connection);
+  }
+
+  ping(): Promise<void> {
+    return ping(this.#connection);
+  }
+}

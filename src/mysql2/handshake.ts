@@ -1,0 +1,33 @@
+import type * as mysql from 'mysql2';
+import type { Endpoint } from '../sockets/endpoint.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import type { ConnectionSettings } from './internals.js';
+import { isServerError, refusalOf } from './server-errors.js';
+
+/** Tells the socket how its connection's log-in ended. */
+export function followHandshake(connection: mysql.Connection, socket: TrackedSocket, endpoint: Endpoint): void {
+  connection.once('connect', () => {
+    socket.settle('usable');
+    warnOnce(endpoint, (connection as unknown as { config: ConnectionSettings }).config);
+  });
+  connection.once('error', (error: Error) => {
+    if (socket.state.kind !== 'handshake') return;
+    const refusal = refusalOf(error);
+    if (refusal.kind === 'not-ready') socket.settle('unusable', refusal.condition, error);
+    else if (isServerError(error)) socket.settle('answered');
+  });
+}
+
+const warned: WeakSet<Endpoint> = new WeakSet();
+
+/** Without `verifyIdentity` mysql2 takes a certificate of any name that the CA signed. */
+function warnOnce(endpoint: Endpoint, { ssl }: ConnectionSettings): void {
+  if (!ssl || ssl.verifyIdentity !== undefined || ssl.rejectUnauthorized === false || warned.has(endpoint)) return;
+  warned.add(endpoint);
+  endpoint.warn({
+    code: 'NAME_NOT_VERIFIED',
+    message:
+      `${endpoint.name}: mysql2 does not compare the name with the server's certificate; ` +
+      `set ssl.verifyIdentity to true, or to false if that is meant`,
+  });
+}

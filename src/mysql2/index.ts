@@ -1,0 +1,22 @@
+import mysql2 from 'mysql2';
+import { type Wrapped, wrap } from './wrap.js';
+import type { Pool as FollowingPool } from './pool.js';
+import type { PoolCluster as FollowingCluster } from './cluster.js';
+
+export * from 'mysql2';
+export type { FailoverOptions, FollowingConfig } from '../failover/options.js';
+export type { ConnectionOptions, PoolOptions } from './options.js';
+export { wrap, type Wrapped };
+
+const own: Wrapped<typeof mysql2> = wrap(mysql2);
+
+export const Pool: typeof own.Pool = own.Pool;
+export type Pool = FollowingPool;
+export const PoolCluster: typeof own.PoolCluster = own.PoolCluster;
+export type PoolCluster = FollowingCluster;
+export const createPool: typeof own.createPool = own.createPool;
+export const createPoolCluster: typeof own.createPoolCluster = own.createPoolCluster;
+export const createConnection: typeof own.createConnection = own.createConnection;
+export const connect: typeof own.connect = own.connect;
+
+export default own;

@@ -1,0 +1,207 @@
+import type { EventEmitter } from 'node:events';
+import type * as mysql from 'mysql2';
+
+/**
+ * Every private member of mysql2 that this adapter touches, in one place; test/mysql2/internals.test.ts says what
+ * breaks if one goes. Measured with mysql2 3.24.
+ */
+
+export type GetCallback = (error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection) => void;
+
+/** What mysql2 exports and its types do not tell. */
+export interface Driver {
+  readonly Pool: new (options: { config: PoolSettings }) => mysql.Pool;
+  readonly PoolCluster: new (config?: mysql.PoolClusterOptions) => mysql.PoolCluster;
+  readonly Connection: { readonly prototype: mysql.Connection };
+  createPool(options: mysql.PoolOptions): mysql.Pool;
+  createConnection(options: mysql.ConnectionOptions): mysql.Connection;
+}
+
+/** A connection's options as mysql2 has read them. */
+export interface ConnectionSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly socketPath?: string;
+  readonly ssl: false | { readonly verifyIdentity?: boolean; readonly rejectUnauthorized?: boolean };
+  readonly enableKeepAlive: boolean;
+  readonly keepAliveInitialDelay?: number;
+  connectTimeout: number;
+  stream?: unknown;
+}
+
+/** What `pool.config` really is. */
+export interface PoolSettings {
+  readonly connectionConfig: ConnectionSettings;
+  readonly connectionLimit: number;
+}
+
+interface Ring<T> {
+  readonly length: number;
+  get(index: number): T | undefined;
+  push(item: T): void;
+  unshift(item: T): void;
+  shift(): T | undefined;
+  removeOne(index: number): void;
+}
+
+interface PoolPrivate {
+  readonly config: PoolSettings;
+  readonly _closed: boolean;
+  readonly _allConnections: Ring<mysql.PoolConnection>;
+  readonly _freeConnections: Ring<mysql.PoolConnection>;
+  readonly _connectionQueue: Ring<GetCallback>;
+}
+
+/** A command on its way: a handshake, a statement. */
+interface Command extends EventEmitter {
+  onResult?: ((...args: unknown[]) => void) | undefined;
+  readonly sql?: unknown;
+  readonly timeout?: number;
+  readonly queryTimeout?: unknown;
+  readonly next?: unknown;
+}
+
+interface ConnectionPrivate {
+  readonly stream: unknown;
+  _pool?: mysql.Pool | null;
+  readonly _command: Command | null | undefined;
+  readonly _commands: Ring<Command>;
+}
+
+function priv(pool: mysql.Pool): PoolPrivate {
+  return pool as unknown as PoolPrivate;
+}
+
+function inner(connection: mysql.Connection): ConnectionPrivate {
+  return connection as unknown as ConnectionPrivate;
+}
+
+export function settingsOf(pool: mysql.Pool): PoolSettings {
+  return priv(pool).config;
+}
+
+export function isClosed(pool: mysql.Pool): boolean {
+  return priv(pool)._closed;
+}
+
+export function counts(pool: mysql.Pool): { readonly total: number; readonly idle: number; readonly waiting: number } {
+  const own = priv(pool);
+  return {
+    total: own._allConnections.length,
+    idle: own._freeConnections.length,
+    waiting: own._connectionQueue.length,
+  };
+}
+
+export function newestConnection(pool: mysql.Pool): mysql.PoolConnection | undefined {
+  const { _allConnections: all } = priv(pool);
+  return all.get(all.length - 1);
+}
+
+export function hasFree(pool: mysql.Pool): boolean {
+  return priv(pool)._freeConnections.length > 0;
+}
+
+export function isFree(pool: mysql.Pool, connection: mysql.PoolConnection): boolean {
+  return indexIn(priv(pool)._freeConnections, connection) >= 0;
+}
+
+/** False for one that was removed, or that {@link takeOut} took out. */
+export function isMember(pool: mysql.Pool, connection: mysql.PoolConnection): boolean {
+  return indexIn(priv(pool)._allConnections, connection) >= 0;
+}
+
+/** Has the driver itself removed it? Its release then only makes room. */
+export function isRemoved(connection: mysql.PoolConnection): boolean {
+  return inner(connection)._pool == null;
+}
+
+/** Out of the pool without closing it: its place is free at once, and nobody gets it any more. */
+export function takeOut(pool: mysql.Pool, connection: mysql.PoolConnection): void {
+  for (const ring of [priv(pool)._allConnections, priv(pool)._freeConnections]) {
+    const index = indexIn(ring, connection);
+    if (index >= 0) ring.removeOne(index);
+  }
+}
+
+/** Connections that `end()` says goodbye to, though they have left the pool. */
+export function putBack(pool: mysql.Pool, connections: Iterable<mysql.PoolConnection>): void {
+  for (const connection of connections) priv(pool)._allConnections.push(connection);
+}
+
+/** What was put last into the queue of callers; with tracing on, it wraps the callback that was given. */
+export function newestWaiting(pool: mysql.Pool): GetCallback | undefined {
+  const { _connectionQueue: queue } = priv(pool);
+  return queue.get(queue.length - 1);
+}
+
+export function waiting(pool: mysql.Pool): GetCallback[] {
+  const { _connectionQueue: queue } = priv(pool);
+  return Array.from({ length: queue.length }, (_, index) => queue.get(index)!);
+}
+
+/** The caller is served next. */
+export function queueFirst(pool: mysql.Pool, callback: GetCallback): void {
+  priv(pool)._connectionQueue.unshift(callback);
+}
+
+export function unqueue(pool: mysql.Pool, callback: GetCallback): void {
+  const { _connectionQueue: queue } = priv(pool);
+  const index = indexIn(queue, callback);
+  if (index >= 0) queue.removeOne(index);
+}
+
+/** Takes the callers for whom there is a connection, or room for one, out of the queue, and hands each to `serve`. */
+export function pulse(pool: mysql.Pool, serve: (callback: GetCallback) => void): void {
+  const own = priv(pool);
+  const { connectionLimit: limit } = own.config;
+  const hasRoom = (): boolean => own._freeConnections.length > 0 || limit === 0 || own._allConnections.length < limit;
+  for (let left = own._connectionQueue.length; left > 0 && hasRoom() && !own._closed; left--) {
+    const next = own._connectionQueue.shift();
+    if (next !== undefined) serve(next);
+  }
+}
+
+/** Is a command on it that the server has not answered yet? */
+export function isBusy(connection: mysql.Connection): boolean {
+  const { _command, _commands } = inner(connection);
+  return _command != null || _commands.length > 0;
+}
+
+/** mysql2 told the caller that his statement took too long, and goes on waiting for its reply. */
+export function hasTimedOut(connection: mysql.Connection): boolean {
+  const { _command } = inner(connection);
+  return Boolean(_command?.timeout) && _command?.next != null && _command.queryTimeout === null;
+}
+
+/** What failed has been told to its caller once; a second time would be one too many. */
+export function silence(connection: mysql.Connection): void {
+  const { _command } = inner(connection);
+  if (_command == null) return;
+  if (_command.onResult === undefined) _command.removeAllListeners('error').on('error', () => {});
+  else _command.onResult = () => {};
+}
+
+/** mysql2 tells an event-style or streamed query nothing of the end of its connection; this does. */
+export function failStreaming(connection: mysql.Connection, error: Error): void {
+  const { _command } = inner(connection);
+  if (_command == null || _command.onResult !== undefined || _command.sql === undefined) return;
+  if (_command.listenerCount('error') > 0) _command.emit('error', error);
+  _command.emit('end');
+}
+
+/** The goodbye after what is already under way on it. `PoolConnection.end` only releases. */
+export function quit(driver: Driver, connection: mysql.Connection): void {
+  const end = driver.Connection.prototype.end as (this: mysql.Connection) => void;
+  end.call(connection);
+}
+
+/** The cluster's nodes, whose pools it makes itself. */
+export function nodesOf(cluster: mysql.PoolCluster): Record<string, { pool: mysql.Pool } | undefined> {
+  return (cluster as unknown as { _nodes: Record<string, { pool: mysql.Pool } | undefined> })._nodes;
+}
+
+function indexIn<T>(ring: Ring<T>, item: T): number {
+  for (let index = 0; index < ring.length; index++) if (ring.get(index) === item) return index;
+  return -1;
+}

@@ -1,0 +1,376 @@
+import type * as mysql from 'mysql2';
+import type { Address } from '../endpoint/address.js';
+import { isEipPoolError } from '../errors.js';
+import type { ReadFailoverOptions, Route } from '../failover/options.js';
+import { Trouble } from '../failover/trouble.js';
+import { Waits } from '../failover/waits.js';
+import type { Endpoint } from '../sockets/endpoint.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import { isQuiet } from '../sockets/watch.js';
+import { followHandshake } from './handshake.js';
+import {
+  counts,
+  type Driver,
+  failStreaming,
+  type GetCallback,
+  hasFree,
+  hasTimedOut,
+  isClosed,
+  isRemoved,
+  newestConnection,
+  newestWaiting,
+  pulse,
+  putBack,
+  queueFirst,
+  quit,
+  isBusy,
+  settingsOf,
+  silence,
+  takeOut,
+  unqueue,
+  waiting,
+} from './internals.js';
+import { PooledConnection, type PoolSide } from './pooled-connection.js';
+import { refusalOf } from './server-errors.js';
+
+/** One caller for whom there was no connection at once. */
+interface Waiter {
+  readonly answer: GetCallback;
+  /** Stands for him in mysql2's queue. */
+  token: GetCallback;
+  answered: boolean;
+  /** The connection that is being made for him. */
+  making: TrackedSocket | null;
+}
+
+export interface KeeperOptions {
+  readonly driver: Driver;
+  readonly pool: mysql.Pool;
+  readonly route: Route;
+  readonly failover: ReadFailoverOptions;
+  /** mysql2's own `getConnection` and `releaseConnection` of this pool. */
+  readonly get: (callback: GetCallback) => void;
+  readonly release: (connection: mysql.PoolConnection) => void;
+}
+
+/**
+ * What a pool of mysql2's lacks when its name moves: it hands out only connections to where the name points, and its
+ * callers wait through a failover, each until his own deadline.
+ */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #endpoint: Endpoint;
+  readonly #pool: mysql.Pool;
+  readonly #waits: Waits<Waiter>;
+  readonly #trouble: Trouble = new Trouble();
+  readonly #side: PoolSide;
+  readonly #connectTimeout: number;
+  readonly #waiters: WeakMap<GetCallback, Waiter> = new WeakMap();
+  readonly #making: Set<Waiter> = new Set();
+  /** Leased on an address that was left: not counted, but still their callers'. */
+  readonly #draining: Set<mysql.PoolConnection> = new Set();
+  /** Connections on which the next statement can run, leased or idle. */
+  readonly #usable: Set<mysql.PoolConnection> = new Set();
+  /** Every connection that is not closed, whoever has it. */
+  readonly #alive: Map<mysql.PoolConnection, TrackedSocket> = new Map();
+  #newSocket: TrackedSocket | null = null;
+  #everConnected = false;
+  /** Attempts fail, and none has succeeded since. */
+  #strained = false;
+  #pulsing = false;
+  #ended = false;
+
+  constructor(options: KeeperOptions) {
+    const { driver, pool, route, failover } = options;
+    this.#options = options;
+    this.#endpoint = route.endpoint;
+    this.#pool = pool;
+    this.#connectTimeout = settingsOf(pool).connectionConfig.connectTimeout;
+    this.#waits = new Waits(route.endpoint.clock, failover.deadlineMillis, (waiter, waited) =>
+      this.#expire(waiter, waited),
+    );
+    this.#side = {
+      driver,
+      pool,
+      drainMillis: failover.drainMillis,
+      silenceMillis: failover.silenceMillis,
+      drained: (connection) => this.#drain(connection),
+      madeRoom: () => this.#pulseSoon(),
+    };
+  }
+
+  get drainingCount(): number {
+    return this.#draining.size;
+  }
+
+  /** For the pool's stream: the socket of the connection that mysql2 is just making. */
+  made(socket: TrackedSocket): void {
+    this.#newSocket = socket;
+  }
+
+  /** For the pool's stream: does an attempt that failed with this go on? */
+  persistsAfter(cause: unknown): boolean {
+    if (!this.#persists()) return false;
+    this.#trouble.note(new Map(), cause);
+    this.#strain();
+    return true;
+  }
+
+  /** `pool.getConnection`. */
+  get(callback: GetCallback): void {
+    // This is every query's path: two readings of the clock, a look at the socket, and the driver.
+    if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.get(callback));
+    else if (hasFree(this.#pool)) this.#options.get((error, connection) => this.#check(callback, error, connection));
+    else this.#enter(this.#waiters.get(callback) ?? this.#waiter(callback));
+  }
+
+  /** `pool.releaseConnection`. */
+  release(connection: mysql.PoolConnection): void {
+    const socket = this.#alive.get(connection);
+    if (socket === undefined || isRemoved(connection)) {
+      // mysql2 only ends its half of the stream, which a host that is gone never answers.
+      if (!isBusy(connection)) socket?.expectEnd();
+      this.#pulseSoon();
+    } else if (hasTimedOut(connection)) {
+      this.abandon(connection, new Error('the connection still waited for a statement that had timed out'));
+    } else if (this.#draining.has(connection) || !this.#isCurrent(socket)) {
+      this.#part(connection, socket);
+    } else {
+      this.#options.release(connection);
+    }
+  }
+
+  /** The statement on it timed out: nobody waits for its reply, and nothing else can be run on it. */
+  abandon(connection: mysql.PoolConnection, error: Error): void {
+    silence(connection);
+    takeOut(this.#pool, connection);
+    this.#alive.get(connection)?.destroy(error);
+    this.#pulseSoon();
+  }
+
+  /** Before mysql2's `end()`; resolves what it does not. */
+  prepareEnd(): void {
+    this.#ended = true;
+    putBack(this.#pool, this.#draining);
+    if (!this.#strained) return;
+    // A connection that is being made is awaited, as mysql2 does; in a failover there is nothing to wait for.
+    for (const waiter of [...this.#making]) {
+      const connection = [...this.#alive].find(([, socket]) => socket === waiter.making)?.[0];
+      if (connection !== undefined) takeOut(this.#pool, connection);
+      this.#answer(waiter, closedError());
+      waiter.making?.destroy();
+    }
+  }
+
+  /** After it: every goodbye is on its way. */
+  finishEnd(): void {
+    this.#waits.endAll();
+    for (const socket of this.#alive.values()) socket.expectEnd();
+    if (this.#options.route.owned) this.#endpoint.close();
+  }
+
+  #waiter(answer: GetCallback): Waiter {
+    const token: GetCallback = (error, connection) => this.#serve(waiter, error, connection);
+    const waiter: Waiter = { answer, token, answered: false, making: null };
+    this.#waiters.set(token, waiter);
+    return waiter;
+  }
+
+  /** Design, endpoint rule 1: the answer of the moment in which the caller gets the connection. */
+  #check(callback: GetCallback, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
+    if (error != null) return callback(error, connection);
+    const socket = this.#alive.get(connection);
+    if (!this.#isCurrent(socket)) return this.#another(connection, callback);
+    if (!isQuiet(socket)) return callback(null, connection);
+    // It has been idle for long, and has to answer first.
+    void this.#endpoint.confirm(socket).then((answers) => {
+      if (!answers) socket.destroy();
+      // In a turn of its own, so that what a caller's callback throws is his.
+      const hand = this.#isCurrent(socket) ? callback : null;
+      process.nextTick(() => (hand === null ? this.#another(connection, callback) : hand(null, connection)));
+    });
+  }
+
+  #another(connection: mysql.PoolConnection, callback: GetCallback): void {
+    connection.release();
+    this.#pool.getConnection(callback);
+  }
+
+  #enter(waiter: Waiter): void {
+    this.#newSocket = null;
+    const before = counts(this.#pool).waiting;
+    this.#options.get(waiter.token);
+    const socket = this.#newSocket as TrackedSocket | null;
+    const connection = newestConnection(this.#pool);
+    if (socket !== null && connection !== undefined) this.#adopt(waiter, connection, socket);
+    else if (counts(this.#pool).waiting > before) {
+      waiter.token = newestWaiting(this.#pool) ?? waiter.token;
+      this.#waiters.set(waiter.token, waiter);
+    }
+    if (this.#usable.size === 0) this.#boundWaiters();
+  }
+
+  #adopt(waiter: Waiter, connection: mysql.PoolConnection, socket: TrackedSocket): void {
+    waiter.making = socket;
+    this.#making.add(waiter);
+    this.#waits.begin(waiter, this.#persists() ? undefined : this.#connectTimeout || undefined);
+    this.#alive.set(connection, socket);
+    followHandshake(connection, socket, this.#endpoint);
+    connection.once('error', (error: Error) => failStreaming(connection, error));
+    // For good: whatever is done with a connection that a failover has ended must not end the process.
+    connection.on('error', () => this.#lose(connection));
+    connection.once('end', () => this.#lose(connection));
+    socket.once('close', () => this.#forget(connection));
+    socket.carry(new PooledConnection(this.#side, connection));
+  }
+
+  #forget(connection: mysql.PoolConnection): void {
+    this.#alive.delete(connection);
+    this.#draining.delete(connection);
+    this.#lose(connection);
+    if (isClosed(this.#pool)) return;
+    takeOut(this.#pool, connection);
+    this.#pulseSoon();
+  }
+
+  /** mysql2 has something for a caller who was in its queue, or whose connection was being made. */
+  #serve(waiter: Waiter, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
+    const socket = waiter.making;
+    waiter.making = null;
+    this.#making.delete(waiter);
+    if (error != null) return this.#failed(waiter, socket, error);
+    const own = this.#alive.get(connection);
+    if (!this.#isCurrent(own)) {
+      connection.release();
+      return this.#again(waiter);
+    }
+    own.settle('usable');
+    own.ref();
+    this.#everConnected = true;
+    this.#usable.add(connection);
+    this.#relax();
+    if (waiter.answered) return connection.release();
+    this.#answer(waiter, null, connection);
+  }
+
+  /** A connection without a socket is closed. */
+  #isCurrent(socket: TrackedSocket | undefined): socket is TrackedSocket {
+    if (socket === undefined || socket.destroyed) return false;
+    const { state } = socket;
+    return (state.kind === 'handshake' || state.kind === 'open') && this.#endpoint.has(state.address);
+  }
+
+  #failed(waiter: Waiter, socket: TrackedSocket | null, error: NodeJS.ErrnoException): void {
+    if (socket === null) return this.#answer(waiter, error);
+    const failures = new Map<Address, unknown>(socket.failures);
+    if (socket.dialledAddress !== null) failures.set(socket.dialledAddress, error);
+    this.#trouble.note(failures, error);
+    // Whatever it failed with, the server has said its last word on this connection.
+    if (!socket.destroyed) socket.expectEnd();
+    // An address that was left in the middle is no failure of anything, so even a first connection is dialled again.
+    const left = isEipPoolError(error) && error.code === 'ADDRESS_LEFT';
+    if (left ? this.#open : refusalOf(error).kind === 'not-ready' && this.#persists()) this.#again(waiter);
+    else this.#answer(waiter, error);
+  }
+
+  /** There is no usable server for this caller yet; he stays the first in the queue. */
+  #again(waiter: Waiter): void {
+    if (waiter.answered) return this.#pulseSoon();
+    if (!this.#open) return this.#answer(waiter, closedError());
+    queueFirst(this.#pool, waiter.token);
+    this.#strain();
+    this.#pulseSoon();
+  }
+
+  #answer(waiter: Waiter, error: Error | null, connection?: mysql.PoolConnection): void {
+    this.#waits.end(waiter);
+    if (waiter.answered) return;
+    waiter.answered = true;
+    waiter.answer(error, connection as mysql.PoolConnection);
+  }
+
+  #strain(): void {
+    this.#strained = true;
+    // A pool that has connections is merely busy: its callers wait as its driver has them wait.
+    if (this.#usable.size === 0) this.#boundWaiters();
+  }
+
+  #relax(): void {
+    this.#strained = false;
+    this.#trouble.clear();
+    for (const waiter of this.#waiting()) this.#waits.end(waiter);
+  }
+
+  #drain(connection: mysql.PoolConnection): void {
+    this.#draining.add(connection);
+    this.#lose(connection);
+  }
+
+  /** The next statement cannot run on it. Without any other, whoever waits now waits for a server, not for his turn. */
+  #lose(connection: mysql.PoolConnection): void {
+    if (this.#usable.delete(connection) && this.#usable.size === 0) this.#boundWaiters();
+  }
+
+  /** A pool that has never had a connection fails as mysql2's does; one that has, waits. */
+  #persists(): boolean {
+    return (this.#everConnected || this.#options.failover.waitAtStart) && this.#open;
+  }
+
+  get #open(): boolean {
+    return !this.#ended && !isClosed(this.#pool) && this.#endpoint.state !== 'closed';
+  }
+
+  /** Its lease is over and it must not be leased again. A statement that it still runs is not cut off. */
+  #part(connection: mysql.PoolConnection, socket: TrackedSocket): void {
+    this.#draining.delete(connection);
+    takeOut(this.#pool, connection);
+    const busy = isBusy(connection);
+    quit(this.#options.driver, connection);
+    if (!busy) socket.expectEnd();
+    this.#pulseSoon();
+  }
+
+  #waiting(): Waiter[] {
+    return waiting(this.#pool).flatMap((token) => this.#waiters.get(token) ?? []);
+  }
+
+  #boundWaiters(): void {
+    for (const waiter of this.#waiting()) this.#waits.begin(waiter);
+  }
+
+  #expire(waiter: Waiter, waitedMillis: number): void {
+    unqueue(this.#pool, waiter.token);
+    const { making } = waiter;
+    if (making !== null) this.#trouble.noteUnfinished(making);
+    const { total, idle, waiting: others } = counts(this.#pool);
+    const pool = { total, active: total - idle, idle, waiting: others };
+    const error = this.#persists()
+      ? this.#trouble.deadlineError(TIMED_OUT, this.#endpoint.name, waitedMillis, pool)
+      : timeoutError();
+    this.#answer(waiter, error);
+    this.#strain();
+    // One that is logging in goes on, and is the pool's when it is done; until then nobody needs the process for it.
+    if (making?.state.kind === 'handshake') making.unref();
+    else making?.destroy(error);
+  }
+
+  #pulseSoon(): void {
+    if (this.#pulsing) return;
+    this.#pulsing = true;
+    process.nextTick(() => {
+      this.#pulsing = false;
+      pulse(this.#pool, (token) => this.get(token));
+    });
+  }
+}
+
+const TIMED_OUT = 'connect ETIMEDOUT';
+
+/** What mysql2 says when `connectTimeout` ends. */
+function timeoutError(): Error {
+  return Object.assign(new Error(TIMED_OUT), { errorno: 'ETIMEDOUT', code: 'ETIMEDOUT', syscall: 'connect' });
+}
+
+function closedError(): Error {
+  return new Error('Pool is closed.');
+}

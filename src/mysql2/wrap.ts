@@ -1,0 +1,50 @@
+import type * as mysql from 'mysql2';
+import { makeClusterClass, type PoolCluster, type PoolClusterConstructor } from './cluster.js';
+import { connect } from './connection.js';
+import type { Driver } from './internals.js';
+import type { ConnectionOptions, PoolOptions } from './options.js';
+import { makePoolClass, type Pool, type PoolConstructor } from './pool.js';
+
+/** What follows its name, in mysql2's shape. */
+export interface Following {
+  readonly Pool: PoolConstructor;
+  readonly PoolCluster: PoolClusterConstructor;
+  createPool(options: string | PoolOptions): Pool;
+  createPoolCluster(options?: mysql.PoolClusterOptions): PoolCluster;
+  createConnection(options: string | ConnectionOptions): mysql.Connection;
+  connect(options: string | ConnectionOptions): mysql.Connection;
+}
+
+/** A driver module with what follows in the place of what does not. */
+export type Wrapped<M> = Omit<M, keyof Following> & Following;
+
+export function following(module: object): Following {
+  const driver = module as Driver;
+  const Pool = makePoolClass(driver);
+  const Cluster = makeClusterClass(driver, Pool);
+  const createConnection = (options: string | ConnectionOptions): mysql.Connection => connect(driver, options);
+  return {
+    Pool,
+    PoolCluster: Cluster,
+    createPool: (options) => new Pool(options),
+    createPoolCluster: (options) => new Cluster(options),
+    createConnection,
+    connect: createConnection,
+  };
+}
+
+/**
+ * The same for another copy of mysql2: for a library that brings its own. Everything that does not connect is the
+ * module's own.
+ */
+export function wrap<M extends object>(module: M): Wrapped<M> {
+  return withOverrides(module, following(module)) as Wrapped<M>;
+}
+
+/** The module's exports, its lazy getters too, with some replaced. */
+export function withOverrides(module: object, overrides: object): object {
+  return Object.create(Object.getPrototypeOf(module) as object, {
+    ...Object.getOwnPropertyDescriptors(module),
+    ...Object.getOwnPropertyDescriptors({ ...overrides }),
+  }) as object;
+}

@@ -1,0 +1,45 @@
+import type { Outcome } from './outcome.js';
+
+/**
+ * MySQL's half of the table. Sources: MySQL manual, server error reference; MariaDB knowledge base, error codes;
+ * mysql2/lib (the messages).
+ */
+export interface MysqlError {
+  readonly errno: number;
+  readonly sqlState: string;
+  /** The statement, as mysql2 notes it; a log-in has none. */
+  readonly sql: unknown;
+}
+
+/** Null where the error is none that a server of MySQL's protocol sent. */
+export function mysqlErrorOf(error: unknown): MysqlError | null {
+  const { errno, sqlState, sql } = (error ?? {}) as Readonly<Record<string, unknown>>;
+  return typeof errno === 'number' && typeof sqlState === 'string' ? { errno, sqlState, sql } : null;
+}
+
+/**
+ * ER_OPTION_PREVENTS_STATEMENT, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE. A demoted server sends them,
+ * but 1290 also comes from `--secure-file-priv` and other options, 1792 from the caller's own transaction, and a CALL
+ * gets each of them with its first half committed. The server's role was not asked, so nothing is known.
+ */
+const MAYBE_READ_ONLY: ReadonlySet<number> = new Set([1290, 1792, 1836]);
+/** ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED (MariaDB), ER_CLIENT_INTERACTION_TIMEOUT: the server ends the session. */
+const LEAVING: ReadonlySet<number> = new Set([1053, 1927, 4031]);
+
+export function mysqlOutcome({ errno, sqlState, sql }: MysqlError): Outcome | undefined {
+  if (sql === undefined) return 'not-sent';
+  // Class 08 is the server's word for a broken connection.
+  return MAYBE_READ_ONLY.has(errno) || LEAVING.has(errno) || sqlState.startsWith('08') ? 'unknown' : undefined;
+}
+
+/** What mysql2 says before it has written anything of the work. */
+export const MYSQL_NEVER_SENT: readonly string[] = [
+  'Pool is closed.',
+  'No connections available.',
+  'Queue limit reached.',
+  'Pool does Not exist.',
+  'Pool does Not have online node.',
+  "Can't add new command when connection is in closed state",
+  'Server does not support secure connection',
+  'Bind parameters must',
+];

@@ -1,0 +1,294 @@
+import genericPool from 'generic-pool';
+import mysql2 from 'mysql2/promise';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createPool, type Factory, type Options, type Pool, type Target } from '../../src/generic-pool/index.js';
+import type { MoveEvent } from '../../src/index.js';
+import { type Lab, startLab } from '../../src/lab/index.js';
+import { onServers } from '../mysql2/support.js';
+
+let lab: Lab;
+const pools: Pool<unknown>[] = [];
+
+function make<T>(factory: Factory<T>, options: Options = {}): Pool<T> {
+  const follow = { servers: lab.servers, intervalMillis: 100, ...options.follow };
+  const pool = createPool(factory, { host: lab.name, port: lab.port, max: 5, ...options, follow });
+  pools.push(pool);
+  return pool;
+}
+
+async function shut(pool: Pool<unknown>): Promise<void> {
+  await pool.drain();
+  await pool.clear();
+}
+
+async function moveTo(pool: Pool<never>, index: number): Promise<void> {
+  const seen = new Promise<MoveEvent>((resolve) => pool.endpoint!.once('move', resolve));
+  await lab.move(lab.hosts[index]!);
+  await seen;
+}
+
+function useLab(options: Parameters<typeof startLab>[0]): void {
+  beforeAll(async () => {
+    lab = await startLab(options);
+  }, 60_000);
+  beforeEach(async () => {
+    for (const host of lab.hosts) await host.restore();
+    await lab.move(lab.hosts[0]!);
+  });
+  afterEach(async () => {
+    for (const host of lab.hosts) await host.restore();
+    await Promise.all(pools.splice(0).map(shut));
+  });
+  afterAll(async () => {
+    await lab?.close();
+  });
+}
+
+const addressOf = ({ remoteAddress }: Socket): string => remoteAddress ?? '';
+
+/** Raw sockets by `lookup`, as for a driver that knows nothing of streams. */
+const byLookup: Factory<Socket> = {
+  create: async ({ host, port, lookup, signal }) => {
+    const socket = connect({ host, port, lookup, autoSelectFamily: false });
+    signal.addEventListener('abort', () => socket.destroy());
+    await once(socket, 'connect');
+    return socket.on('error', () => {});
+  },
+  destroy: (socket) => void socket.destroy(),
+};
+
+/** Raw sockets of the target's own. */
+const byConnect: Factory<Socket> = {
+  create: async (target) => {
+    const socket = target.connect();
+    await once(socket, 'connect');
+    return socket.on('error', () => {});
+  },
+  destroy: (socket) => void socket.destroy(),
+};
+
+describe.each([
+  ['lookup', byLookup],
+  ['connect()', byConnect],
+] as const)('a pool whose factory uses %s', (_, factory) => {
+  useLab({ hosts: 2 });
+
+  it('never gives out what is on an address that the name has left, and destroys it where it was idle', async () => {
+    const pool = make(factory);
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => pool.acquire()));
+    expect(new Set(sockets.map(addressOf))).toEqual(new Set([lab.hosts[0]!.address]));
+    await Promise.all(sockets.map((socket) => pool.release(socket)));
+    await moveTo(pool as Pool<never>, 1);
+    await expect.poll(() => sockets.every(({ destroyed }) => destroyed)).toBe(true);
+    expect(addressOf(await pool.acquire().then(async (socket) => (await pool.release(socket), socket)))).toBe(
+      lab.hosts[1]!.address,
+    );
+    expect(pool.size).toBe(1);
+  });
+
+  it('destroys what is borrowed there when it is given back, and gives the new server its full pool meanwhile', async () => {
+    const pool = make(factory, { max: 2, failover: { drainMillis: 60_000 } });
+    const old = [await pool.acquire(), await pool.acquire()];
+    const waiting = [pool.acquire(), pool.acquire()];
+    await moveTo(pool as Pool<never>, 1);
+    const fresh = await Promise.all(waiting);
+    expect(fresh.map(addressOf)).toEqual(Array(2).fill(lab.hosts[1]!.address));
+    expect(old.map(({ destroyed }) => destroyed)).toEqual([false, false]);
+    await pool.release(old[0]!);
+    await pool.destroy(old[1]!);
+    await expect.poll(() => old.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+    await Promise.all(fresh.map((socket) => pool.release(socket)));
+    expect([pool.size, pool.borrowed]).toEqual([2, 0]);
+  });
+
+  it('destroys it when drainMillis ends, and takes it back without a word', async () => {
+    const pool = make(factory, { failover: { drainMillis: 50 } });
+    const [one, two] = [await pool.acquire(), await pool.acquire()];
+    const closed = Promise.all([once(one, 'close'), once(two, 'close')]);
+    await moveTo(pool as Pool<never>, 1);
+    await closed;
+    await pool.release(one);
+    await pool.destroy(two);
+    expect(pool.borrowed).toBe(0);
+  });
+
+  it('waits through a failover, with pauses, and serves everybody once there is a server', async () => {
+    let created = 0;
+    const counting = { ...factory, create: (target: Target) => (created++, factory.create(target)) };
+    const pool = make(counting);
+    await pool.release(await pool.acquire());
+    lab.hosts[0]!.kill();
+    if (factory === byLookup) await pool.use(async (socket) => void socket.destroy()).catch(() => {});
+    await moveAway(pool);
+    created = 0;
+    const waiting = Promise.all(Array.from({ length: 5 }, () => pool.acquire()));
+    const down =
+      pool.endpoint!.state === 'down' ? null : new Promise((resolve) => pool.endpoint!.once('down', resolve));
+    await down;
+    await lab.move(lab.hosts[1]!);
+    const sockets = await waiting;
+    expect(new Set(sockets.map(addressOf))).toEqual(new Set([lab.hosts[1]!.address]));
+    expect(created).toBeLessThan(60);
+    await Promise.all(sockets.map((socket) => pool.release(socket)));
+  });
+
+  it('acquire fails at its deadline with the last cause', async () => {
+    lab.hosts[0]!.refuse();
+    const own = make(factory, { failover: { deadlineMillis: 1_500 } });
+    const stock = make(factory, { acquireTimeoutMillis: 1_500 });
+    for (const pool of [own, stock]) {
+      const error: unknown = await pool.acquire().catch((failure: unknown) => failure);
+      expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', cause: { code: 'ECONNREFUSED' } });
+      expect(String(error)).toMatch(/ResourceRequest timed out: no usable server behind db\.example\.com/);
+    }
+    await lab.hosts[0]!.restore();
+    await own.release(await own.acquire());
+  });
+
+  it('a pool that is merely busy waits as generic-pool does', async () => {
+    const pool = make(factory, { max: 1, failover: { deadlineMillis: 1_000 } });
+    const held = await pool.acquire();
+    const waiting = pool.acquire();
+    const pause = new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(await Promise.race([waiting, pause])).toBe(undefined);
+    await pool.release(held);
+    await pool.release(await waiting);
+  });
+});
+
+/** Everything idle there is gone: with `lookup`, only its next user notices that a socket is dead. */
+async function moveAway(pool: Pool<Socket>): Promise<void> {
+  if (pool.available === 0) return;
+  const socket = await pool.acquire();
+  await pool.destroy(socket);
+}
+
+describe('what generic-pool does', () => {
+  useLab({ hosts: 2 });
+
+  it('is all there: priorities, counters, use, min, validate, limits, events, messages', async () => {
+    const pool = make(byConnect, { min: 1, max: 2, maxWaitingClients: 1 });
+    expect(pool).toBeInstanceOf((genericPool as unknown as { Pool: new () => unknown }).Pool);
+    await pool.ready();
+    expect([pool.size, pool.available, pool.borrowed, pool.pending, pool.min, pool.max]).toEqual([1, 1, 0, 0, 1, 2]);
+    expect(await pool.use(async (socket) => pool.isBorrowedResource(socket))).toBe(true);
+    const held = [await pool.acquire(), await pool.acquire()];
+    const third = pool.acquire(1);
+    await expect(pool.acquire()).rejects.toThrow('max waitingClients count exceeded');
+    await pool.destroy(held[0]!);
+    await pool.release(await third);
+    await pool.release(held[1]!);
+    await expect(pool.release(held[1]!)).rejects.toThrow('Resource not currently part of this pool');
+    const failing = make({ ...byConnect, create: async () => Promise.reject(new Error('no')) }, { max: 1 });
+    const told = once(failing, 'factoryCreateError');
+    const waiting = failing.acquire().catch(() => {});
+    expect(String((await told)[0])).toContain('no');
+    void waiting;
+    pools.pop();
+    await pool.drain();
+    await expect(pool.acquire()).rejects.toThrow('pool is draining and cannot accept work');
+  });
+
+  it('calls validate where testOnBorrow asks for it', async () => {
+    let valid = true;
+    const validate = async (): Promise<boolean> => valid;
+    const pool = make({ ...byConnect, validate }, { testOnBorrow: true });
+    const first = await pool.acquire();
+    await pool.release(first);
+    valid = false;
+    const second = pool.acquire();
+    await expect.poll(() => first.destroyed).toBe(true);
+    valid = true;
+    await pool.release(await second);
+  });
+
+  it('a pool without a name is generic-pool, and one with an address does not follow', async () => {
+    const plain = createPool({ create: async () => ({}), destroy: async () => {} });
+    expect(plain.endpoint).toBe(null);
+    await plain.release(await plain.acquire());
+    const fixed = createPool(byConnect, { host: lab.hosts[0]!.address, port: lab.port });
+    expect(fixed.endpoint).toBe(null);
+    expect(addressOf(await fixed.acquire())).toBe(lab.hosts[0]!.address);
+    expect(() => make(byConnect, { port: -1 })).toThrow(/option port/);
+    expect(() => make(byConnect, { failover: { drainMilis: 1 } as never })).toThrow(/did you mean/);
+  });
+
+  it('closes what it follows when it is drained and cleared', async () => {
+    const pool = make(byConnect);
+    await pool.release(await pool.acquire());
+    await shut(pool);
+    expect(pool.endpoint!.state).toBe('closed');
+    await expect.poll(() => pool.endpoint!.snapshot().sockets).toEqual({ open: 0, connecting: 0, leaving: 0 });
+  });
+});
+
+/** The factories that one writes for a driver with a `stream` hook. */
+const pgFactory: Factory<pg.Client> = {
+  create: async (target) => {
+    const client = new pg.Client({ ...lab.connection!, host: target.host, stream: () => target.connect() });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  },
+  destroy: (client) => client.end(),
+  ping: (client) => client.query(''),
+};
+
+const mysqlFactory: Factory<mysql2.Connection> = {
+  create: async (target) => {
+    const stream = (): Socket => target.connect();
+    const connection = await mysql2.createConnection({ ...lab.connection!, host: target.host, stream });
+    return connection.on('error', () => {});
+  },
+  destroy: (connection) => connection.end(),
+  ping: (connection) => connection.ping(),
+};
+
+function moves<T>(
+  factory: Factory<T>,
+  portOf: (client: T) => Promise<number>,
+  sleep: (client: T) => Promise<unknown>,
+): void {
+  it('moves, cuts what hangs on a silent server at once, and recovers from a kill', async () => {
+    const pool = make(factory, { failover: { drainMillis: 60_000 } });
+    expect(await pool.use(portOf)).toBe(lab.hosts[0]!.database.port);
+    const [stuck, idle] = [await pool.acquire(), await pool.acquire()];
+    await pool.release(idle);
+    const failed = sleep(stuck).then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    );
+    lab.hosts[0]!.stall();
+    await moveTo(pool as unknown as Pool<never>, 1);
+    expect(await pool.use(portOf)).toBe(lab.hosts[1]!.database.port);
+    expect(await failed).toBe('ADDRESS_DEAD');
+    await pool.release(stuck);
+    lab.hosts[1]!.kill();
+    await expect.poll(() => pool.available).toBe(0);
+    const waiting = pool.use(portOf);
+    await lab.hosts[0]!.restore();
+    await lab.move(lab.hosts[0]!);
+    expect(await waiting).toBe(lab.hosts[0]!.database.port);
+  });
+}
+
+describe('clients of pg as resources', () => {
+  useLab({ databases: 'embedded-postgres', hosts: 2 });
+  moves(
+    pgFactory,
+    async (client) => (await client.query<{ port: number }>('select inet_server_port() as port')).rows[0]!.port,
+    (client) => client.query('select pg_sleep(30)'),
+  );
+});
+
+onServers('connections of mysql2 as resources', () => {
+  useLab({ databases: 'mariadb', hosts: 2 });
+  moves(
+    mysqlFactory,
+    async (connection) => ((await connection.query('select @@port as port'))[0] as { port: number }[])[0]!.port,
+    (connection) => connection.query('select sleep(30)'),
+  );
+});

@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import * as internals from '../../src/generic-pool/internals.js';
+
+/** Each test says what breaks if a private member of generic-pool goes or changes its meaning. */
+class Pool extends internals.StockPool {}
+
+function make(max: number): { pool: Pool; destroyed: unknown[] } {
+  const destroyed: unknown[] = [];
+  const factory = { create: async () => ({}), destroy: async (resource: unknown) => void destroyed.push(resource) };
+  return { pool: new Pool(factory, { max }), destroyed };
+}
+
+it('_availableObjects, _allObjects and _destroy: or an idle resource on the old address would be acquired', async () => {
+  const { pool, destroyed } = make(2);
+  const [one, two] = [await pool.acquire(), await pool.acquire()];
+  expect(internals.takeIdle(pool, one)).toBe(null);
+  await pool.release(one);
+  await pool.release(two);
+  const destroy = internals.takeIdle(pool, one);
+  expect([pool.available, pool.size]).toEqual([1, 1]);
+  destroy!();
+  expect(destroyed).toEqual([one]);
+  expect(await pool.acquire()).toBe(two);
+});
+
+it('_resourceLoans and _dispense: or what drains would keep its place from the new server', async () => {
+  const { pool, destroyed } = make(1);
+  const held = await pool.acquire();
+  const waiting = pool.acquire();
+  internals.uncount(pool, held);
+  internals.dispense(pool);
+  const fresh = await waiting;
+  expect([pool.isBorrowedResource(held), pool.size]).toEqual([true, 1]);
+  await pool.destroy(held);
+  await pool.release(fresh);
+  expect([destroyed, pool.size]).toEqual([[held], 1]);
+});
+
+it('the queue that the constructor takes, and reject: or a caller would not fail at his deadline', async () => {
+  const { pool } = make(1);
+  const held = await pool.acquire();
+  let request: internals.Request | undefined;
+  const waiting = internals.acquiring(
+    () => pool.acquire(),
+    (made) => (request = made),
+  );
+  request!.reject(new Error('too late'));
+  await expect(waiting).rejects.toThrow('too late');
+  await pool.release(held);
+  expect(pool.available).toBe(1);
+});
+
+it('_draining: or a pool that was shut would go on following', async () => {
+  const { pool } = make(1);
+  expect(internals.isDraining(pool)).toBe(false);
+  await pool.drain();
+  expect(internals.isDraining(pool)).toBe(true);
+});

@@ -1,0 +1,126 @@
+import mysql2 from 'mysql2';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Lab } from '../../src/lab/index.js';
+import * as internals from '../../src/mysql2/internals.js';
+import { end, lease as leaseOf, onServers, settled, startServers } from './support.js';
+
+/** Each test says what breaks if a private member of mysql2 goes or changes its meaning. */
+let lab: Lab;
+let pool: mysql2.Pool;
+const driver = mysql2 as unknown as internals.Driver;
+const lease = (): Promise<mysql2.PoolConnection> => leaseOf(pool as never);
+
+onServers('the private members of mysql2', () => {
+  beforeAll(async () => {
+    lab = await startServers({ hosts: 1 });
+    pool = mysql2.createPool({
+      host: lab.hosts[0]!.address,
+      port: lab.port,
+      ...lab.connection,
+      connectionLimit: 2,
+    });
+  }, 60_000);
+  afterAll(async () => {
+    await end(pool as never);
+    await lab?.close();
+  });
+
+  it('_allConnections and _freeConnections: or idle connections to the old server would be handed out', async () => {
+    const connection = await lease();
+    expect(internals.newestConnection(pool)).toBe(connection);
+    expect([internals.isMember(pool, connection), internals.isFree(pool, connection)]).toEqual([true, false]);
+    connection.release();
+    expect([internals.hasFree(pool), internals.isFree(pool, connection)]).toEqual([true, true]);
+    internals.takeOut(pool, connection);
+    expect(internals.counts(pool)).toEqual({ total: 0, idle: 0, waiting: 0 });
+    internals.putBack(pool, [connection]);
+    expect(internals.counts(pool).total).toBe(1);
+    connection.destroy();
+  });
+
+  it('_pool: or the release of a connection that mysql2 removed would put it back', async () => {
+    const connection = await lease();
+    expect(internals.isRemoved(connection)).toBe(false);
+    connection.destroy();
+    expect(internals.isRemoved(connection)).toBe(true);
+  });
+
+  it('_connectionQueue: or callers would not be served after a failover, nor fail at their deadline', async () => {
+    const held = [await lease(), await lease()];
+    const served: unknown[] = [];
+    const callback = (error: unknown, connection: mysql2.PoolConnection): void => {
+      served.push(error);
+      connection?.release();
+    };
+    pool.getConnection(callback);
+    expect(internals.newestWaiting(pool)).toBe(callback);
+    internals.unqueue(pool, callback);
+    expect(internals.waiting(pool)).toEqual([]);
+    internals.queueFirst(pool, callback);
+    internals.takeOut(pool, held[0]!);
+    internals.pulse(pool, (next) => pool.getConnection(next));
+    await expect.poll(() => served).toEqual([null]);
+    held[0]!.destroy();
+    held[1]!.release();
+  });
+
+  it('_closed: or a pool that was ended would go on making connections', async () => {
+    const other = mysql2.createPool({ host: lab.hosts[0]!.address, port: lab.port });
+    expect(internals.isClosed(other)).toBe(false);
+    await end(other as never);
+    expect(internals.isClosed(other)).toBe(true);
+  });
+
+  it('_command and its timeout: or a statement that timed out would keep its place for ever', async () => {
+    const connection = await lease();
+    expect(internals.isBusy(connection)).toBe(false);
+    const query = settled(connection.promise().query({ sql: 'select sleep(2)', timeout: 300 }));
+    expect([internals.isBusy(connection), internals.hasTimedOut(connection)]).toEqual([true, false]);
+    await query;
+    expect(internals.hasTimedOut(connection)).toBe(true);
+    internals.silence(connection);
+    connection.on('error', () => {});
+    (connection as unknown as { stream: { destroy(error: Error): void } }).stream.destroy(new Error('x'));
+    await expect.poll(() => internals.isRemoved(connection)).toBe(true);
+  });
+
+  it('the commands’ onResult: or a stream would never hear that its connection ended', async () => {
+    const connection = await lease();
+    const stream = connection.query('select sleep(30)').stream();
+    const failed = new Promise((resolve) => stream.once('error', resolve));
+    const error = new Error('cut');
+    internals.failStreaming(connection, error);
+    expect(await failed).toBe(error);
+    connection.on('error', () => {});
+    connection.destroy();
+  });
+
+  it('Connection.prototype.end: or an idle connection would leave without a goodbye', async () => {
+    const connection = await lease();
+    internals.takeOut(pool, connection);
+    const ended = new Promise((resolve) => connection.once('end', resolve));
+    internals.quit(driver, connection);
+    await ended;
+  });
+
+  it('config.connectionConfig, which is copied for each connection: or one pool’s log-ins would time out', async () => {
+    const settings: internals.ConnectionSettings[] = [];
+    const other = mysql2.createPool({
+      stream: ({ config }: { config: internals.ConnectionSettings }) => {
+        settings.push(config);
+        config.connectTimeout = 0;
+        return { on: () => {}, destroy: () => {} };
+      },
+    } as never);
+    other.getConnection(() => {});
+    expect(settings).toHaveLength(1);
+    expect(internals.settingsOf(other).connectionConfig.connectTimeout).toBe(10_000);
+  });
+
+  it('_nodes: or the pools of a cluster would not follow', () => {
+    const cluster = mysql2.createPoolCluster();
+    cluster.add('a', { host: '127.0.0.1' });
+    expect(Object.keys(internals.nodesOf(cluster))).toEqual(['a']);
+    expect(internals.nodesOf(cluster)['a']!.pool).toBeInstanceOf(driver.Pool);
+  });
+});

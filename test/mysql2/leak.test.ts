@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Lab } from '../../src/lab/index.js';
+import { end, fill, lease, makePool, moved, onServers, startServers } from './support.js';
+
+const ROUNDS = 10_000;
+const WORKERS = 20;
+const MOVES = 5;
+let lab: Lab;
+
+async function sessionsOf(index: number): Promise<number> {
+  const rows = await lab.hosts[index]!.database.query<{ User: string }>('show processlist');
+  return rows.filter(({ User }) => User === lab.connection!.user).length;
+}
+
+onServers('ten thousand leases while the name moves', () => {
+  beforeAll(async () => {
+    lab = await startServers();
+  }, 60_000);
+  afterAll(async () => {
+    await lab?.close();
+  });
+
+  it('leave no connection behind on either server', async () => {
+    const pool = makePool(lab, { connectionLimit: 10, follow: { intervalMillis: 100 } });
+    // The baseline that the first move is a move from.
+    await fill(pool);
+    let leases = 0;
+    let moves = 0;
+    const work = async (): Promise<void> => {
+      while (leases < ROUNDS || moves < MOVES) {
+        leases++;
+        const connection = await lease(pool);
+        await connection.promise().query('do 1');
+        connection.release();
+      }
+    };
+    const workers = Array.from({ length: WORKERS }, work);
+    for (; moves < MOVES; moves++) {
+      const seen = moved(pool);
+      await lab.move(lab.hosts[1 - (moves % 2)]!);
+      await seen;
+    }
+    await Promise.all(workers);
+    await expect.poll(() => sessionsOf(0)).toBe(0);
+    expect(await sessionsOf(1)).toBeLessThanOrEqual(10);
+    expect(pool.drainingCount).toBe(0);
+    await end(pool);
+    await expect.poll(() => sessionsOf(1)).toBe(0);
+  }, 30_000);
+});

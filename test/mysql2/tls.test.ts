@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Lab } from '../../src/lab/index.js';
+import { createPool, type Pool } from '../../src/mysql2/index.js';
+import {
+  configOf,
+  countsOf,
+  end,
+  fill,
+  makePool,
+  moved,
+  next,
+  onServers,
+  portOf,
+  serverOf,
+  settled,
+  startServers,
+} from './support.js';
+
+const fixture = (name: string): string => readFileSync(new URL(`../pg/fixtures/${name}`, import.meta.url), 'utf8');
+/** Valid for db.example.com and for nothing else, least of all for an address. */
+const cert = fixture('tls.crt');
+let lab: Lab;
+
+const isEncrypted = async (pool: Pool): Promise<boolean> => {
+  const [rows] = await pool.promise().query("show session status like 'Ssl_cipher'");
+  return (rows as { Value: string }[])[0]!.Value !== '';
+};
+
+onServers('TLS of a mysql2 pool', () => {
+  beforeAll(async () => {
+    lab = await startServers({ mariadb: { ssl: { key: fixture('tls.key'), cert } } });
+  }, 60_000);
+  afterAll(async () => {
+    await lab?.close();
+  });
+
+  it('verifies the name while an address is dialled', async () => {
+    const pool = makePool(lab, { ssl: { ca: cert, verifyIdentity: true } });
+    expect(await isEncrypted(pool)).toBe(true);
+    await end(pool);
+  });
+
+  it('refuses a certificate of another name, at once and before a password is sent', async () => {
+    const follow = { resolver: { address: lab.hosts[0]!.address } };
+    const pool = createPool({
+      ...configOf(lab),
+      host: 'other.example.com',
+      ssl: { ca: cert, verifyIdentity: true },
+      follow,
+    });
+    const { error } = await settled(pool.promise().query('select 1'));
+    expect(error).toMatchObject({ code: 'HANDSHAKE_SSL_ERROR', message: expect.stringContaining('other.example.com') });
+    await end(pool);
+  });
+
+  it('without verifyIdentity takes any name, as mysql2 does, and says so once', async () => {
+    const follow = { resolver: { address: lab.hosts[0]!.address } };
+    const pool = createPool({ ...configOf(lab), host: 'other.example.com', ssl: { ca: cert }, follow });
+    const warnings: string[] = [];
+    pool.endpoint!.on('warning', ({ code }) => void warnings.push(code));
+    await fill(pool, 3);
+    expect(await isEncrypted(pool)).toBe(true);
+    expect(warnings).toEqual(['NAME_NOT_VERIFIED']);
+    await end(pool);
+    const told = makePool(lab, { ssl: { ca: cert, verifyIdentity: false } });
+    told.endpoint!.on('warning', ({ code }) => void warnings.push(code));
+    await fill(told, 1);
+    expect(warnings).toHaveLength(1);
+    await end(told);
+  });
+
+  it('connections move, drain and are cut as plain ones', async () => {
+    const pool = makePool(lab, { ssl: { ca: cert, verifyIdentity: true }, failover: { drainMillis: 60_000 } });
+    await fill(pool);
+    const stuck = settled(pool.promise().query('select sleep(30)'));
+    await expect.poll(() => countsOf(pool).idle).toBe(9);
+    lab.hosts[0]!.stall();
+    const seen = moved(pool);
+    await lab.move(lab.hosts[1]!);
+    await seen;
+    expect(await serverOf(pool)).toBe(portOf(lab, 1));
+    expect((await stuck).error).toMatchObject({ code: 'ADDRESS_DEAD' });
+    await end(pool);
+    await lab.hosts[0]!.restore();
+  });
+
+  it('a server that dies in the middle of the handshake is waited for, like any', async () => {
+    const pool = makePool(lab, { ssl: { ca: cert, verifyIdentity: true } });
+    await fill(pool, 1);
+    lab.current.kill();
+    await expect.poll(() => countsOf(pool).idle).toBe(0);
+    await lab.current.restore();
+    lab.current.stall();
+    const waiting = serverOf(pool);
+    await expect.poll(() => lab.current.connections).toBe(1);
+    const suspected = next(pool.endpoint!, 'down');
+    lab.current.resetConnections();
+    await suspected;
+    await lab.current.restore();
+    expect(await waiting).toBe(portOf(lab, lab.current.index));
+    await end(pool);
+  });
+});

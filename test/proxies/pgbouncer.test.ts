@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { outcomeOf } from '../../src/index.js';
+import { type Lab, startLab } from '../../src/lab/index.js';
+import type { Pool } from '../../src/pg/index.js';
+import { fill, makePool, moved, portOf, resetLab, serverOf, settled, startServers } from '../pg/support.js';
+import { behind, type ProxyProgram, suiteWith } from './proxy-process.js';
+
+const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
+/** How many connections each PgBouncer has to its server, however many come to it. */
+const SERVER_CONNECTIONS: number = 2;
+
+function pgBouncer(serverPort: number): ProxyProgram {
+  return {
+    name: 'pgbouncer',
+    ready: 'process up',
+    args: (folder) => [`${folder}/pgbouncer.ini`],
+    files: ({ address, port, folder }) => ({
+      'users.txt': `"${LOGIN.user}" "${LOGIN.password}"\n`,
+      'pgbouncer.ini': `
+        [databases]
+        ${LOGIN.database} = host=127.0.0.1 port=${serverPort}
+        [pgbouncer]
+        listen_addr = ${address}
+        listen_port = ${port}
+        unix_socket_dir =
+        auth_type = scram-sha-256
+        auth_file = ${folder}/users.txt
+        pool_mode = transaction
+        default_pool_size = ${SERVER_CONNECTIONS}
+        server_login_retry = 1
+      `,
+    }),
+  };
+}
+
+suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () => {
+  let servers: Lab;
+  let lab: Lab;
+  let pool: Pool;
+
+  beforeAll(async () => {
+    servers = await startServers();
+    lab = await startLab({ databases: behind((index) => pgBouncer(portOf(servers, index))), hosts: 2 });
+  }, 60_000);
+  beforeEach(async () => {
+    await resetLab(lab);
+    pool = makePool(lab, { ...LOGIN, failover: { drainMillis: 60_000 } });
+    await fill(pool);
+  });
+  afterEach(async () => {
+    await pool.end();
+  });
+  afterAll(async () => {
+    await lab?.close();
+    await servers?.close();
+  });
+
+  const id = (index: number): number => portOf(servers, index);
+
+  it('many connections of the pool share few of the server', async () => {
+    const ids = await Promise.all(Array.from({ length: 50 }, () => serverOf(pool)));
+    expect(new Set(ids)).toEqual(new Set([id(0)]));
+    expect(pool.totalCount).toBe(10);
+    const [row] = await servers.hosts[0]!.database.query<{ count: number }>(
+      `select count(*)::int as count from pg_stat_activity where usename = '${LOGIN.user}'`,
+    );
+    expect(row!.count).toBeLessThanOrEqual(SERVER_CONNECTIONS);
+  });
+
+  it('the name moves to another PgBouncer: new work goes there, a transaction ends where it began', async () => {
+    const client = await pool.connect();
+    await client.query('begin');
+    expect(await serverOf(client)).toBe(id(0));
+    const seen = moved(pool);
+    await lab.move(lab.hosts[1]!);
+    await seen;
+    expect(new Set(await Promise.all(Array.from({ length: 30 }, () => serverOf(pool))))).toEqual(new Set([id(1)]));
+    expect(await serverOf(client)).toBe(id(0));
+    await client.query('commit');
+    client.release();
+    await expect.poll(() => lab.hosts[0]!.connections).toBe(0);
+  });
+
+  it('PgBouncer is killed and the name moves: what was in flight fails, callers wait and are served', async () => {
+    const client = await pool.connect();
+    const inFlight = settled(client.query('select pg_sleep(30)'));
+    await lab.hosts[0]!.database.kill();
+    try {
+      const { error } = await inFlight;
+      expect(outcomeOf(error)).toBe('unknown');
+      client.release(error);
+      await expect.poll(() => pool.idleCount).toBe(0);
+      const waiting = Array.from({ length: 20 }, () => serverOf(pool));
+      const seen = moved(pool);
+      await lab.move(lab.hosts[1]!);
+      await seen;
+      expect(new Set(await Promise.all(waiting))).toEqual(new Set([id(1)]));
+    } finally {
+      await lab.hosts[0]!.database.restart();
+    }
+  });
+
+  it('the server behind it dies and comes back: PgBouncer holds or refuses statements, then the same pool works', async () => {
+    const client = await pool.connect();
+    const inFlight = settled(client.query('select pg_sleep(30)'));
+    await expect.poll(() => sleeping(servers)).toBe(1);
+    await servers.hosts[0]!.database.kill();
+    const { error } = await inFlight;
+    expect(error).toMatchObject({ message: expect.stringContaining('server conn crashed'), code: '08P01' });
+    expect(outcomeOf(error)).toBe('unknown');
+    client.release(error);
+    const meanwhile = Array.from({ length: 20 }, () => settled(serverOf(pool)));
+    await servers.hosts[0]!.database.restart();
+    for (const { value, error } of await Promise.all(meanwhile))
+      expect(value ?? error?.code).toBeOneOf([id(0), '08P01']);
+    await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
+    expect(pool.endpoint!.generation).toBe(0);
+  }, 20_000);
+
+  it('the server behind it dies and the name moves to another PgBouncer: nobody waits for the first one', async () => {
+    await pool.end();
+    pool = makePool(lab, { ...LOGIN, failover: { drainMillis: 300 } });
+    const client = await pool.connect();
+    await servers.hosts[0]!.database.kill();
+    try {
+      // PgBouncer lives, and keeps the statement until it has a server.
+      const stuck = settled(client.query('select 1'));
+      const seen = moved(pool);
+      await lab.move(lab.hosts[1]!);
+      await seen;
+      expect(new Set(await Promise.all(Array.from({ length: 20 }, () => serverOf(pool))))).toEqual(new Set([id(1)]));
+      const { error } = await stuck;
+      expect(error).toMatchObject({ code: expect.stringMatching(/^ADDRESS_(DEAD|LEFT)$/) });
+      client.release(error);
+    } finally {
+      await servers.hosts[0]!.database.restart();
+    }
+  }, 20_000);
+
+  async function sleeping(of: Lab): Promise<number> {
+    const [row] = await of.hosts[0]!.database.query<{ count: number }>(
+      "select count(*)::int as count from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'",
+    );
+    return row!.count;
+  }
+});
