@@ -10,6 +10,8 @@ interface Source {
   pending: number;
   /** The latest question under way. */
   question: Promise<void>;
+  /** One that is asked by hand once that has ended. */
+  next: Promise<void> | null;
   /** The number of the latest question that it answered; an older question's answer comes too late. */
   answered: number;
   turn: Turn;
@@ -67,6 +69,7 @@ export class Sources {
       resolver,
       pending: 0,
       question: Promise.resolve(),
+      next: null,
       answered: 0,
       turn: noTurn,
       aside: false,
@@ -87,10 +90,16 @@ export class Sources {
   }
 
   /** A source that can be asked one thing at a time answers all who wait with one reply. */
-  #join(source: Source, { forced, awaited }: Asking): Promise<void> {
-    if (source.pending > 0 && source.resolver.overlapping !== true) return source.question;
-    source.question = this.#ask(source, forced, awaited);
-    return source.question;
+  #join(source: Source, how: Asking): Promise<void> {
+    const busy = source.pending > 0 && source.resolver.overlapping !== true;
+    if (!busy) return (source.question = this.#ask(source, how.forced, how.awaited));
+    if (!how.forced) return source.question;
+    // What is under way was asked before, and not by hand: quarantine holds for its answer.
+    const ask = (): Promise<void> => {
+      source.next = null;
+      return this.#join(source, how);
+    };
+    return (source.next ??= source.question.then(ask, ask));
   }
 
   #isDue(source: Source, { forced, awaited, troubled, pressing }: Asking): boolean {

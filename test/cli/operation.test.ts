@@ -60,8 +60,10 @@ describe('the summary of a failover', () => {
     expect(summarise([done(5_000, 5_001, 1)], change).backOnOld).toBe(0);
   });
 
-  it('counts errors from the fault on, and not those before it', () => {
-    expect(summarise([failed(880, 899), failed(880, 900), failed(1_000, 1_500)], change).errors).toBe(2);
+  it('counts errors from the fault on, and not those before it, and tells when the last one came', () => {
+    const operations = [failed(880, 899), failed(1_000, 1_500), failed(880, 900)];
+    expect(summarise(operations, change)).toMatchObject({ errors: 2, lastError: 500 });
+    expect(summarise([failed(880, 899)], change)).toMatchObject({ errors: 0, lastError: null });
   });
 
   it('counts what has not ended', () => {

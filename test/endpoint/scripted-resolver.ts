@@ -64,11 +64,20 @@ export class ScriptedResolver implements Resolver {
 type EventName = 'answer' | 'move' | 'suspect' | 'down' | 'recovered' | 'resolveError' | 'warning';
 const EVENTS: readonly EventName[] = ['answer', 'move', 'suspect', 'down', 'recovered', 'resolveError', 'warning'];
 
+class Waited extends Endpoint {
+  /** Somebody waits for a connection, without a socket that would dial. */
+  waited = false;
+
+  protected override isAwaited(): boolean {
+    return this.waited || super.isAwaited();
+  }
+}
+
 /** An endpoint on a clock of the test's, with one scripted source unless others are given. */
 export class Followed {
   readonly clock: FakeClock = new FakeClock();
   readonly source: ScriptedResolver;
-  readonly endpoint: Endpoint;
+  readonly endpoint: Waited;
   readonly events: { readonly name: EventName; readonly payload: object }[] = [];
 
   constructor(
@@ -79,7 +88,7 @@ export class Followed {
   ) {
     this.source = new ScriptedResolver(this.clock, says, sourceOptions);
     const resolver = [this.source, ...others(this.clock)];
-    this.endpoint = new Endpoint('db.example.com', { clock: this.clock, resolver, ...options });
+    this.endpoint = new Waited('db.example.com', { clock: this.clock, resolver, ...options });
     for (const name of EVENTS) this.endpoint.on(name, (payload: object) => this.events.push({ name, payload }));
   }
 

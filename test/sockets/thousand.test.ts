@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Endpoint, follow, type TrackedSocket } from '../../src/index.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
@@ -22,7 +23,9 @@ it('a thousand sockets are closed by one move, and come back through the gate', 
     const socket = endpoint.connect(lab.port);
     socket.once('connectionAttempt', () => (attempts.most = Math.max(attempts.most, ++attempts.now)));
     socket.once('error', (error) => errors.push(error));
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
+      // Heard before 'connect', an error is the end of the test; afterwards it is what the test is about.
+      socket.once('error', reject);
       socket.once('connect', () => {
         attempts.now--;
         resolve();
@@ -47,7 +50,7 @@ it('a thousand sockets are closed by one move, and come back through the gate', 
 
 it('closing the endpoint closes every socket it made', async () => {
   const socket = endpoint.connect(lab.port);
-  await new Promise((resolve) => socket.once('connect', resolve));
+  await once(socket, 'connect');
   const closed = new Promise((resolve) => socket.once('close', resolve));
   endpoint.close();
   await closed;
