@@ -1,4 +1,4 @@
-import { median, shuffle } from '../statistics.js';
+import { median, shuffle } from '../../src/cli/bench/statistics.js';
 
 /** One of two ways to do the same work. */
 export interface Side {
@@ -12,6 +12,14 @@ export interface Comparison {
   readonly rates: readonly [number, number];
   /** First side to second, of each round. */
   readonly ratios: readonly number[];
+  /** CPU time of this process for one operation, first side to second, of each round: the server's share is not in it. */
+  readonly cpuRatios: readonly number[];
+}
+
+interface Slice {
+  /** Operations a second. */
+  readonly rate: number;
+  readonly cpuMicros: number;
 }
 
 export interface Rounds {
@@ -29,20 +37,23 @@ export async function compare(
   atATime: number,
   { rounds, sliceMillis }: Rounds,
 ): Promise<Comparison> {
-  const rates: [number[], number[]] = [[], []];
+  const slices: [Slice[], Slice[]] = [[], []];
   for (const side of sides) await slice(side, atATime, sliceMillis);
   for (let round = 0; round < rounds; round++) {
     for (const index of shuffle<0 | 1>([0, 1])) {
       globalThis.gc?.();
-      rates[index].push(await slice(sides[index], atATime, sliceMillis));
+      slices[index].push(await slice(sides[index], atATime, sliceMillis));
     }
   }
-  const ratios = rates[0].map((rate, round) => rate / rates[1][round]!);
-  return { what, rates: [median(rates[0]), median(rates[1])], ratios };
+  const of = (value: (slice: Slice) => number): [number[], number[]] => [slices[0].map(value), slices[1].map(value)];
+  const [rates, cpu] = [of(({ rate }) => rate), of(({ cpuMicros }) => cpuMicros)];
+  const ratio = ([ours, theirs]: [number[], number[]]): number[] => ours.map((value, round) => value / theirs[round]!);
+  return { what, rates: [median(rates[0]), median(rates[1])], ratios: ratio(rates), cpuRatios: ratio(cpu) };
 }
 
-/** Operations a second of so many callers, each of whom begins the next one when his last one is done. */
-async function slice(side: Side, atATime: number, millis: number): Promise<number> {
+/** So many callers, each of whom begins the next one when his last one is done. */
+async function slice(side: Side, atATime: number, millis: number): Promise<Slice> {
+  const cpuBefore = process.cpuUsage();
   const begunAt = performance.now();
   let done = 0;
   const caller = async (): Promise<void> => {
@@ -52,7 +63,8 @@ async function slice(side: Side, atATime: number, millis: number): Promise<numbe
     }
   };
   await Promise.all(Array.from({ length: atATime }, caller));
-  return (1_000 * done) / (performance.now() - begunAt);
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { rate: (1_000 * done) / (performance.now() - begunAt), cpuMicros: (user + system) / done };
 }
 
 /** The median's 95 % interval from order statistics: no assumption about the noise. */

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { Child } from '../../src/cli/failover/rpc.js';
 import { Pool } from '../../src/pg/index.js';
-import { median } from '../statistics.js';
+import { median } from '../../src/cli/bench/statistics.js';
 import { compare, type Comparison, interval, type Side } from './compare.js';
 import type { LabMethods } from './lab-process.js';
 import { NoopClient } from './noop-client.js';
@@ -15,15 +15,16 @@ What the pool costs while nothing fails: this library's against pg.Pool, in one 
 
   --rounds N        at least 20 (31)
   --slice-millis N  (250)
+  --at-a-time N,N   callers at a time (1,10,100)
 `;
 
 const POOL_SIZE = 10;
-const AT_A_TIME: readonly number[] = [1, 10, 100];
 
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: '31' },
     'slice-millis': { type: 'string', default: '250' },
+    'at-a-time': { type: 'string', default: '1,10,100' },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -58,7 +59,8 @@ async function section(
   const sides: [Side, Side] = [sideOf(pools[0], 'eip-pool'), sideOf(pools[1], 'pg.Pool')];
   // The lab's end is no news here.
   for (const pool of pools) pool.on('error', () => {});
-  for (const atATime of AT_A_TIME) show(await compare(`${what}, ${atATime} at a time`, sides, atATime, rounds));
+  for (const atATime of flags['at-a-time'].split(',').map(Number))
+    show(await compare(`${what}, ${atATime} at a time`, sides, atATime, rounds));
   await Promise.all(pools.map((pool) => pool.end()));
 }
 
@@ -75,14 +77,16 @@ function heading(): void {
   console.log(`${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`);
   console.log(`${flags.rounds} rounds, slices of ${flags['slice-millis']} ms, pools of ${POOL_SIZE}\n`);
   console.log(
-    '| | eip-pool, per second | pg.Pool, per second | median ratio | its 95 % interval |\n|---|---|---|---|---|',
+    '| | eip-pool, per second | pg.Pool, per second | median ratio | its 95 % interval | CPU per operation, median ratio | its 95 % interval |\n|---|---|---|---|---|---|---|',
   );
 }
 
-function show({ what, rates, ratios }: Comparison): void {
-  const [low, high] = interval(ratios);
+function show({ what, rates, ratios, cpuRatios }: Comparison): void {
   const [ours, theirs] = rates.map((rate) => Math.round(rate).toLocaleString('en'));
-  console.log(
-    `| ${what} | ${ours} | ${theirs} | ${median(ratios).toFixed(3)} | ${low.toFixed(3)}–${high.toFixed(3)} |`,
-  );
+  console.log(`| ${[what, ours, theirs, ...spread(ratios), ...spread(cpuRatios)].join(' | ')} |`);
+}
+
+function spread(values: readonly number[]): [string, string] {
+  const [low, high] = interval(values);
+  return [median(values).toFixed(3), `${low.toFixed(3)}–${high.toFixed(3)}`];
 }

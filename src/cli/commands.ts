@@ -1,4 +1,5 @@
 import type { Command, ForeignCommand } from './command.js';
+import { bench } from './commands/bench.js';
 import { demo } from './commands/demo.js';
 import { doctor } from './commands/doctor.js';
 import { allocate, associate, describe, disassociate, release } from './commands/eip.js';
@@ -16,4 +17,5 @@ export const commands: readonly (Command | ForeignCommand)[] = [
   disassociate,
   release,
   demo,
+  bench,
 ];

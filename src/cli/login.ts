@@ -1,16 +1,11 @@
+import type { TLSSocket } from 'node:tls';
+import type { Connection } from 'mysql2/promise';
 import type { Address } from '../endpoint/address.js';
 import { EipPoolError } from '../errors.js';
 
 /** What a server is to a client that has logged in. */
 export interface LoggedIn {
   readonly role: 'writable' | 'read-only';
-}
-
-interface MysqlModule {
-  createConnection(options: object): Promise<{
-    query(sql: string): Promise<[readonly Readonly<Record<string, unknown>>[], unknown]>;
-    destroy(): void;
-  }>;
 }
 
 /** Logs in at this address with a URL whose host is the name, asks for the role, and leaves. */
@@ -35,21 +30,41 @@ async function loginPostgres(url: URL, address: Address): Promise<LoggedIn> {
 }
 
 async function loginMysql(url: URL, address: Address): Promise<LoggedIn> {
-  const name = 'mysql2/promise';
-  const mysql = await loaded('mysql2', async () => (await import(name)) as MysqlModule);
-  const connection = await mysql.createConnection({
-    host: address,
-    port: Number(url.port || 3306),
+  const connection = await connectMysql(url, address, false);
+  try {
+    const [rows] = await connection.query('select @@global.read_only or @@global.innodb_read_only as frozen');
+    return { role: Number((rows as { frozen: unknown }[])[0]?.frozen) === 0 ? 'writable' : 'read-only' };
+  } finally {
+    await connection.end();
+  }
+}
+
+/** The TLS socket of a login by TLS, whatever its certificate; null where the server offers none. */
+export async function mysqlTls(
+  url: URL,
+  address: Address,
+): Promise<{ socket: TLSSocket; end(): Promise<void> } | null> {
+  try {
+    const connection = await connectMysql(url, address, true);
+    const { stream } = (connection as unknown as { connection: { stream: TLSSocket } }).connection;
+    return { socket: stream, end: () => connection.end() };
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'HANDSHAKE_NO_SSL_SUPPORT') return null;
+    throw error;
+  }
+}
+
+async function connectMysql(url: URL, address: Address, tls: boolean): Promise<Connection> {
+  const { createConnection } = await loaded('mysql2', () => import('../mysql2/promise.js'));
+  return await createConnection({
+    host: url.hostname,
+    port: portOf(url),
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
-    database: url.pathname.slice(1),
+    database: decodeURIComponent(url.pathname.slice(1)),
+    ...(tls ? { ssl: { rejectUnauthorized: false } } : {}),
+    follow: { resolver: { address }, allow: 'any' },
   });
-  try {
-    const [[row]] = await connection.query('select @@global.read_only as frozen');
-    return { role: Number(row?.['frozen']) === 0 ? 'writable' : 'read-only' };
-  } finally {
-    connection.destroy();
-  }
 }
 
 async function loaded<T>(peer: string, load: () => Promise<T>): Promise<T> {

@@ -36,6 +36,8 @@ export class Waits<Item extends object> {
   }
 
   end(item: Item): void {
+    // Every hand-out comes by, and hardly ever does anybody wait.
+    if (this.#waits.size === 0) return;
     this.#clock.clear(this.#waits.get(item)?.timer);
     this.#waits.delete(item);
   }

@@ -38,7 +38,6 @@ export class Client extends pg.Client {
     this.endpoint = route?.endpoint ?? null;
     const socket = streamOf(this);
     if (route === null || !(socket instanceof TrackedSocket)) return;
-    this.on('error', () => {});
     followHandshake(this, socket);
     this.#socket = socket;
     socket.carry(new HeldConnection(this, route.endpoint, failover));
@@ -49,6 +48,15 @@ export class Client extends pg.Client {
       unregister();
       if (route.owned) route.endpoint.close();
     });
+  }
+
+  /**
+   * Where nobody listens, an error would end the process. A listener that does nothing would do as well, but pg-pool adds
+   * and removes its own with every query, which costs more where there is another one.
+   */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === 'error' && this.endpoint !== null && this.listenerCount('error') === 0) return false;
+    return super.emit(event as 'error', ...(args as [Error]));
   }
 
   /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */

@@ -39,9 +39,11 @@ export interface PoolPrivate {
   newClient(item: PendingItem): void;
 }
 
-/** pg-pool's own way to make a client for a caller, past an override of it. */
+/** pg-pool's own methods, past an override of them. */
+const base = Object.getPrototypeOf(pgDriver.Pool.prototype) as PoolPrivate;
+
+/** pg-pool's own way to make a client for a caller. */
 export function makeClient(pool: pg.Pool, item: PendingItem): void {
-  const base = Object.getPrototypeOf(pgDriver.Pool.prototype) as PoolPrivate;
   base.newClient.call(pool, item);
 }
 
@@ -113,10 +115,9 @@ export function waiting(pool: pg.Pool): readonly PendingItem[] {
   return priv(pool)._pendingQueue;
 }
 
-/** pg-pool's own way to hand a client to a caller, past an override of it. */
-export function handOver(pool: pg.Pool, ...args: HandOut): void {
-  const base = Object.getPrototypeOf(pgDriver.Pool.prototype) as PoolPrivate;
-  base._acquireClient.apply(pool, args);
+/** pg-pool's own way to hand a client to a caller. */
+export function handOver(pool: pg.Pool, ...[client, item, idleListener, isNew]: HandOut): void {
+  base._acquireClient.call(pool, client, item, idleListener, isNew);
 }
 
 /** Serves waiting callers while there is a client, or room for one. One pulse serves one caller. */

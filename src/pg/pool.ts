@@ -168,20 +168,17 @@ export class Pool extends pg.Pool {
   }
 
   /** pg-pool calls this to hand a client out. One that has been idle for long has to answer first. */
-  protected _acquireClient(...handOut: HandOut): void {
-    const [client, item, , isNew] = handOut;
-    if (this.#waits === null) return handOver(this, ...handOut);
-    if (isNew) {
-      this.#made(client);
-      return handOver(this, ...handOut);
-    }
-    const socket = this.#alive.get(client);
-    if (socket === undefined || !isQuiet(socket)) {
-      this.#waits.end(item);
-      return handOver(this, ...handOut);
-    }
+  protected _acquireClient(...[client, item, idleListener, isNew]: HandOut): void {
+    const socket = isNew ? undefined : this.#alive.get(client);
+    if (isNew) this.#made(client);
+    else if (socket === undefined || !isQuiet(socket)) this.#waits?.end(item);
+    else return this.#askFirst(socket, [client, item, idleListener, isNew]);
+    handOver(this, client, item, idleListener, isNew);
+  }
+
+  #askFirst(socket: TrackedSocket, handOut: HandOut): void {
     void this.#answers(socket).then((answers) => {
-      if (answers) this.#waits?.end(item);
+      if (answers) this.#waits?.end(handOut[1]);
       // In a turn of its own, so that what a caller's callback throws is his.
       process.nextTick(() => (answers ? handOver(this, ...handOut) : this.#replace(socket, handOut)));
     });
@@ -233,11 +230,13 @@ export class Pool extends pg.Pool {
     const socket = stream instanceof TrackedSocket ? stream : null;
     const making = this.#makings.add(client, item, socket);
     if (socket === null) return making;
-    client.on('error', () => {});
     this.#alive.set(client, socket);
     client.once('connect', () => this.#waits?.end(item));
     client.once('end', () => this.#onEnd(client, socket));
-    if (!(client instanceof Client)) followHandshake(client, socket);
+    if (!(client instanceof Client)) {
+      client.on('error', () => {});
+      followHandshake(client, socket);
+    }
     socket.follow({ persist: (cause) => this.#persistsAfter(cause) });
     socket.carry(new PooledConnection(this.#side, client));
     return making;

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { checkServerIdentity, connect as connectTls } from 'node:tls';
+import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
 import { systemClock } from '../../clock.js';
 import { type Address, withPort } from '../../endpoint/address.js';
 import { messageOf } from '../../errors.js';
-import { login } from '../login.js';
+import { login, mysqlTls } from '../login.js';
 import { duration } from '../output.js';
 import { within } from '../within.js';
 import { type Finding, finding } from './finding.js';
@@ -23,8 +23,10 @@ export async function serverChecks(address: Address, port: number, url: URL | un
   const where = withPort(address, port);
   const mysql = url?.protocol === 'mysql:';
   // MySQL counts bare connections, and blocks the client's host after a hundred: there the login is the connect.
-  if (mysql)
-    return [finding('connect', 'skip', 'MySQL counts bare connections; see the login'), await loginCheck(url, address)];
+  if (mysql) {
+    const skipped = finding('connect', 'skip', 'MySQL counts bare connections; see the login');
+    return [skipped, await mysqlTlsCheck(url, address), await loginCheck(url, address)];
+  }
   const socket = connectTcp({ host: address, port, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MILLIS });
   socket.on('error', () => {});
   try {
@@ -70,24 +72,37 @@ async function tlsCheck(address: Address, port: number, url: URL): Promise<Findi
   }
 }
 
+async function mysqlTlsCheck(url: URL, address: Address): Promise<Finding> {
+  try {
+    const tls = await within(LOGIN_MILLIS, 'TLS', mysqlTls(url, address));
+    if (tls === null) return noTls();
+    const judged = judge(tls.socket, url.hostname);
+    await tls.end();
+    return judged;
+  } catch (error) {
+    return finding('tls', 'skip', `not found out: ${messageOf(error)}`);
+  }
+}
+
 async function tlsName(socket: Socket, host: string): Promise<Finding> {
   socket.write(SSL_REQUEST);
   const [reply] = (await once(socket, 'data')) as [Buffer];
-  if (reply[0] !== 'S'.charCodeAt(0)) {
-    return finding('tls', 'warn', 'the server offers no TLS', 'passwords and data cross the VPC in clear');
-  }
+  if (reply[0] !== 'S'.charCodeAt(0)) return noTls();
   const secure = connectTls({ socket, servername: host, rejectUnauthorized: false });
   await once(secure, 'secureConnect');
+  return judge(secure, host);
+}
+
+function noTls(): Finding {
+  return finding('tls', 'warn', 'the server offers no TLS', 'passwords and data cross the VPC in clear');
+}
+
+function judge(secure: TLSSocket, host: string): Finding {
   const mismatch = checkServerIdentity(host, secure.getPeerCertificate());
   if (mismatch !== undefined) return finding('tls', 'warn', `the certificate is not for ${host}: ${mismatch.message}`);
-  if (!secure.authorized) {
-    return finding(
-      'tls',
-      'warn',
-      `the certificate is for ${host}, but not trusted: ${String(secure.authorizationError)}`,
-    );
-  }
-  return finding('tls', 'ok', `the certificate is for ${host}`);
+  if (secure.authorized) return finding('tls', 'ok', `the certificate is for ${host}`);
+  const why = String(secure.authorizationError);
+  return finding('tls', 'warn', `the certificate is for ${host}, but not trusted: ${why}`);
 }
 
 async function loginCheck(url: URL, address: Address): Promise<Finding> {

@@ -1,7 +1,7 @@
 import dns from 'node:dns';
 import pg from 'pg';
-import { READ, type Target } from '../../src/cli/failover/client.js';
-import { serve, sharedNow } from '../../src/cli/failover/rpc.js';
+import { READ, type Target } from '../failover/client.js';
+import { serve, sharedNow } from '../failover/rpc.js';
 
 /** The bare limit: what a failover costs somebody who is told the instant of the move and does nothing else. */
 export interface BareMethods {

@@ -1,6 +1,6 @@
-import type { LoadClient, Target } from '../../src/cli/failover/client.js';
-import { loadClient } from '../../src/cli/failover/pg-client.js';
-import { stockPool } from '../../src/cli/failover/stock-pg.js';
+import type { LoadClient, Target } from './client.js';
+import { loadClient } from './pg-client.js';
+import { stockPool } from './stock-pg.js';
 
 /** pg's own pool with what is usually advised: every time-out 2 s, and keepalive that really is on. */
 export function open(target: Target): LoadClient {

@@ -1,6 +1,6 @@
-import type { Fault } from '../../src/cli/failover/fault.js';
-import type { Summary } from '../../src/cli/failover/operation.js';
-import { median } from '../statistics.js';
+import type { Fault } from '../failover/fault.js';
+import type { Summary } from '../failover/operation.js';
+import { median } from './statistics.js';
 
 /** All runs of one client through one fault. */
 export interface Row {
