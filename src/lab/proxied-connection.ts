@@ -153,6 +153,8 @@ function wasReset(socket: Socket): boolean {
 
 function reset(socket: Socket | undefined): void {
   if (socket === undefined || socket.destroyed) return;
-  if (socket.connecting) socket.destroy();
+  // While a FIN waits to leave, libuv refuses a reset, and Node would never close the handle: the process could not end.
+  const ending = socket.writableEnded && !socket.writableFinished;
+  if (socket.connecting || ending) socket.destroy();
   else socket.resetAndDestroy();
 }

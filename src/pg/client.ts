@@ -56,7 +56,7 @@ export class Client extends pg.Client {
    */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === 'error' && this.endpoint !== null && this.listenerCount('error') === 0) return false;
-    return super.emit(event as 'error', ...(args as [Error]));
+    return super.emit(event, ...(args as [Error]));
   }
 
   /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */
