@@ -41,7 +41,6 @@ export async function compare(
   for (const side of sides) await slice(side, atATime, sliceMillis);
   for (let round = 0; round < rounds; round++) {
     for (const index of shuffle<0 | 1>([0, 1])) {
-      globalThis.gc?.();
       slices[index].push(await slice(sides[index], atATime, sliceMillis));
     }
   }
