@@ -62,6 +62,6 @@ describe.skipIf(process.platform !== 'linux')('the demo (Linux only: reads /proc
     start('--real-netwrok');
     const [status] = (await once(demo, 'close')) as [number];
     expect(status).toBe(2);
-    expect(output).toMatch(/Unknown option '--real-netwrok'[^]*Usage:/);
+    expect(output).toMatch(/Unknown option '--real-netwrok'[^]*did you mean --real-network\?[^]*Usage:/);
   });
 });

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../errors.js';
+import { explainMisuse } from '../misuse.js';
 import { FAULTS, type Fault } from '../failover/fault.js';
 import { type Summary, summarise } from '../failover/operation.js';
 import { rerunInNetwork, SIGNALS } from '../failover/real-network.js';
@@ -24,6 +24,10 @@ Each fault × client × run: a fresh process under open load, counted from when 
   --json FILE       all summaries
   --markdown FILE   the table, which is printed too
   --real-network    in a network namespace: 'silent' loses packets
+
+Examples:
+  eip-pool bench failover --runs 10 --markdown failover.md
+  eip-pool bench failover --real-network --faults silent --clients eip-pool
 `;
 
 const module = (file: string): string => new URL(`../failover/${file}`, import.meta.url).href;
@@ -65,7 +69,7 @@ export async function runBenchFailover(args: readonly string[]): Promise<number>
   try {
     plan = readPlan(args);
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n\n${HELP}`);
+    process.stderr.write(`${explainMisuse(error, args, Object.keys(OPTIONS))}\n\n${HELP}`);
     return 2;
   }
   if (plan.help) {

@@ -1,7 +1,7 @@
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../errors.js';
+import { explainMisuse } from '../misuse.js';
 import { FAULTS, type Fault } from '../failover/fault.js';
 import { summarise } from '../failover/operation.js';
 import { rerunInNetwork, SIGNALS } from '../failover/real-network.js';
@@ -9,14 +9,19 @@ import { Arena, type Contender } from '../failover/trial.js';
 import { type Result, table, TITLES } from './results.js';
 import { Screen } from './screen.js';
 
-const HELP = `Usage: npm run demo [-- --real-network]
+const HELP = `Usage: eip-pool demo [options], or npm run demo [-- options]
 
 Moves a name between two real PostgreSQL servers, four times, under the load of this library's pool and of pg.Pool.
 Each does 50 operations a second, half of them writes.
 
   --real-network  in a network namespace with port 53 and real packet loss (Linux; no root needed where
                   the system lets users make namespaces)
+  --json          the results as one line of JSON, and nothing else
   --help          this text
+
+Examples:
+  eip-pool demo
+  eip-pool demo --real-network --json
 `;
 
 const RATE_PER_SECOND = 50;
@@ -39,24 +44,31 @@ export async function runDemo(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  if (flags['real-network'] !== true) return await play();
-  return await rerunInNetwork(fileURLToPath(new URL('main.js', import.meta.url)), []);
+  const json = flags.json === true;
+  if (flags['real-network'] !== true) return await play(json);
+  return await rerunInNetwork(fileURLToPath(new URL('main.js', import.meta.url)), json ? ['--json'] : []);
 }
 
-function readFlags(args: readonly string[]): { readonly 'real-network'?: boolean; readonly help?: boolean } | null {
+const OPTIONS = {
+  'real-network': { type: 'boolean' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+function readFlags(args: readonly string[]): Partial<Record<keyof typeof OPTIONS, boolean>> | null {
   try {
-    const options = { 'real-network': { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
-    return parseArgs({ args: [...args], options }).values;
+    return parseArgs({ args: [...args], options: OPTIONS }).values;
   } catch (error) {
-    process.stderr.write(`${messageOf(error)}\n\n${HELP}`);
+    process.stderr.write(`${explainMisuse(error, args, Object.keys(OPTIONS))}\n\n${HELP}`);
     return null;
   }
 }
 
-async function play(): Promise<number> {
+async function play(json: boolean): Promise<number> {
   const screen = new Screen(
     process.stdout,
-    isatty(1),
+    !json && isatty(1),
+    json,
     CONTENDERS.map(({ label }) => label),
   );
   screen.say('Two PostgreSQL servers, a DNS server, db.example.com -> ec2-75-101-137-243.compute-1.amazonaws.com ...');
@@ -70,6 +82,7 @@ async function play(): Promise<number> {
   try {
     const results: Result[] = [];
     for (const fault of FAULTS) results.push(...(await oneFailover(arena, fault, screen)));
+    if (json) process.stdout.write(`${JSON.stringify({ watchedMillis: AFTER_MILLIS, results })}\n`);
     screen.say(`\n${table(results, AFTER_MILLIS)}`);
     screen.say('\nfirst success: from the move of the name to the end of the first operation on the new server.');
     const ours = results.filter(({ label }) => label === OURS.label);

@@ -11,15 +11,17 @@ export class Screen {
   readonly #out: WriteStream;
   readonly #labels: readonly string[];
   readonly #live: boolean;
+  readonly #silent: boolean;
   readonly #coloured: boolean;
   #ticks: Map<string, Progress[]> = new Map();
   #change: Change | null = null;
   #drawn = false;
   #seconds = 0;
 
-  /** `live`: `out` is a terminal. */
-  constructor(out: WriteStream, live: boolean, labels: readonly string[]) {
+  /** `live`: `out` is a terminal. `silent`: nothing is shown. */
+  constructor(out: WriteStream, live: boolean, silent: boolean, labels: readonly string[]) {
     this.#out = out;
+    this.#silent = silent;
     this.#live = live;
     this.#labels = labels;
     this.#coloured = live && process.env['NO_COLOR'] === undefined && out.hasColors();
@@ -27,7 +29,7 @@ export class Screen {
   }
 
   say(text: string): void {
-    this.#out.write(`${text}\n`);
+    if (!this.#silent) this.#out.write(`${text}\n`);
   }
 
   begin(title: string): void {
