@@ -14,16 +14,16 @@ export async function login(url: URL, address: Address): Promise<LoggedIn> {
 }
 
 async function loginPostgres(url: URL, address: Address): Promise<LoggedIn> {
-  const { Client } = await loaded('pg', () => import('../pg/index.js'));
+  const { Client, ROLE } = await loaded('pg', async () => {
+    const [pg, prober] = await Promise.all([import('../pg/index.js'), import('../pg/prober.js')]);
+    return { Client: pg.Client, ROLE: prober.ROLE };
+  });
   // The host stays the name, for TLS; the socket goes to the address.
   const client = new Client({ connectionString: url.href, follow: { resolver: { address }, allow: 'any' } });
   try {
     await client.connect();
-    const { rows } = await client.query<{ standby: boolean; frozen: string }>(
-      "select pg_is_in_recovery() as standby, current_setting('default_transaction_read_only') as frozen",
-    );
-    const [row] = rows;
-    return { role: row?.standby === false && row.frozen === 'off' ? 'writable' : 'read-only' };
+    const { rows } = await client.query<{ read_only: boolean }>(ROLE);
+    return { role: rows[0]?.read_only === false ? 'writable' : 'read-only' };
   } finally {
     await client.end();
   }

@@ -3,8 +3,6 @@ import type { Clock, Timer } from '../clock.js';
 interface Wait {
   readonly since: number;
   timer: Timer | undefined;
-  /** The caller has his answer; what comes for him now belongs to the pool. */
-  answered: boolean;
 }
 
 /** Callers that wait for a server, each with his deadline. `Item` is a driver's own record of one. */
@@ -21,18 +19,16 @@ export class Waits<Item extends object> {
   }
 
   /** The caller's time begins now, if it has not begun. */
-  begin(item: Item, deadlineMillis: number = this.#deadlineMillis): Readonly<Wait> {
+  begin(item: Item, deadlineMillis: number = this.#deadlineMillis): void {
     const begun = this.#waits.get(item);
-    if (begun !== undefined) return begun;
-    const wait: Wait = { since: this.#clock.now(), timer: undefined, answered: false };
+    if (begun !== undefined) return;
+    const wait: Wait = { since: this.#clock.now(), timer: undefined };
     // Awaited: a caller is waiting, as he would for the driver's own connecting socket.
     wait.timer = this.#clock.setAwaited(() => {
-      wait.answered = true;
       this.#waits.delete(item);
       this.#expire(item, this.#clock.now() - wait.since);
     }, deadlineMillis);
     this.#waits.set(item, wait);
-    return wait;
   }
 
   end(item: Item): void {

@@ -5,7 +5,7 @@ import { copyOf } from './config.js';
 import { refusalOf } from './server-errors.js';
 
 /** A standby, or a server whose new transactions are read-only. */
-const ROLE = "select pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool as read_only";
+export const ROLE = "select pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool as read_only";
 
 /** Logs in to one address with the options of a pool or a client. */
 export class PgProber implements Prober {

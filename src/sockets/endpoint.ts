@@ -4,7 +4,7 @@ import type { Address } from '../endpoint/address.js';
 import type { EndpointSnapshot } from '../endpoint/endpoint-events.js';
 import { NameEndpoint } from '../endpoint/endpoint.js';
 import type { FollowOptions } from '../endpoint/options.js';
-import { type EipPoolError, isBranded } from '../errors.js';
+import { isBranded } from '../errors.js';
 import { invalidOption } from '../options.js';
 import { type FollowingAgentOptions, httpAgent, httpsAgent } from './agent.js';
 import type { Prober } from './connection.js';
@@ -111,7 +111,7 @@ export class Endpoint extends NameEndpoint {
   protected override onContested(): void {
     const address = this.current?.addresses[0];
     if (address === undefined) return;
-    const [idle] = this.#set.usersOf(address).idle;
+    const idle = this.#set.idleOn(address);
     const judged = { address, idle, prober: this.#prober(), pingBoundMillis: this.#set.pingBound(address) };
     void this.#judge.examine(judged).then((condition) => {
       if (condition === null || !this.has(address)) return;
@@ -136,10 +136,6 @@ export class Endpoint extends NameEndpoint {
 
   protected override isAwaited(): boolean {
     return this.#set.isAwaited();
-  }
-
-  protected override closedError(): EipPoolError {
-    return super.closedError();
   }
 }
 

@@ -70,10 +70,6 @@ export class SocketSet implements SocketHost {
     return this.#options.connectTimeoutMillis;
   }
 
-  get size(): number {
-    return this.#sockets.size;
-  }
-
   has(address: Address): boolean {
     return this.#endpoint.has(address);
   }
@@ -119,13 +115,9 @@ export class SocketSet implements SocketHost {
     this.#sockets.delete(socket);
   }
 
-  /** Idle connections of an adapter on this address, and how many are leased. */
-  usersOf(address: Address): { readonly idle: readonly TrackedSocket[]; readonly leased: number } {
-    const carried = [...this.#sockets].filter(
-      ({ state, connection }) => state.kind === 'open' && state.address === address && connection !== null,
-    );
-    const idle = carried.filter(isIdle);
-    return { idle, leased: carried.length - idle.length };
+  /** A connection of an adapter on this address that nobody uses. */
+  idleOn(address: Address): TrackedSocket | undefined {
+    return [...this.#sockets].find((socket) => isIdle(socket) && socket.dialledAddress === address);
   }
 
   /** How long a ping to this address may take: 250 ms, or five times what a connect takes if that is more. */
