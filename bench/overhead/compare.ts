@@ -1,9 +1,13 @@
 import { median, shuffle } from '../../src/cli/bench/statistics.js';
 
-/** One of two ways to do the same work. */
+/** One way to do the work. */
 export interface Side {
-  readonly label: string;
+  open(): Opened;
+}
+
+export interface Opened {
   run(): Promise<unknown>;
+  close(): Promise<unknown>;
 }
 
 export interface Comparison {
@@ -12,6 +16,8 @@ export interface Comparison {
   readonly rates: readonly [number, number];
   /** First side to second, of each round. */
   readonly ratios: readonly number[];
+  /** The second side to itself, of each round: what this machine calls equal. */
+  readonly noise: readonly number[];
   /** CPU time of this process for one operation, first side to second, of each round: the server's share is not in it. */
   readonly cpuRatios: readonly number[];
 }
@@ -29,41 +35,60 @@ export interface Rounds {
 
 /**
  * Both sides in one process, in slices that alternate in random order: what disturbs one disturbs the other, and a ratio
- * within one round is worth more than two numbers from two hours.
+ * within one round is worth more than two numbers from two hours. Each slice has a pool of its own, since a pool is faster
+ * or slower than its twin by where its server's processes happen to run; and the second side runs twice in each round.
  */
 export async function compare(
   what: string,
-  sides: readonly [Side, Side],
+  [ours, theirs]: readonly [Side, Side],
   atATime: number,
   { rounds, sliceMillis }: Rounds,
 ): Promise<Comparison> {
-  const slices: [Slice[], Slice[]] = [[], []];
+  const sides = [ours, theirs, theirs] as const;
+  const slices: [Slice[], Slice[], Slice[]] = [[], [], []];
   for (const side of sides) await slice(side, atATime, sliceMillis);
   for (let round = 0; round < rounds; round++) {
-    for (const index of shuffle<0 | 1>([0, 1])) {
+    for (const index of shuffle<0 | 1 | 2>([0, 1, 2])) {
       slices[index].push(await slice(sides[index], atATime, sliceMillis));
     }
   }
-  const of = (value: (slice: Slice) => number): [number[], number[]] => [slices[0].map(value), slices[1].map(value)];
-  const [rates, cpu] = [of(({ rate }) => rate), of(({ cpuMicros }) => cpuMicros)];
-  const ratio = ([ours, theirs]: [number[], number[]]): number[] => ours.map((value, round) => value / theirs[round]!);
-  return { what, rates: [median(rates[0]), median(rates[1])], ratios: ratio(rates), cpuRatios: ratio(cpu) };
+  const rates = slices.map((own) => own.map(({ rate }) => rate)) as [number[], number[], number[]];
+  const cpu = slices.map((own) => own.map(({ cpuMicros }) => cpuMicros)) as [number[], number[], number[]];
+  return {
+    what,
+    rates: [median(rates[0]), median([...rates[1], ...rates[2]])],
+    ratios: ratio(rates[0], mean(rates[1], rates[2])),
+    noise: ratio(rates[1], rates[2]),
+    cpuRatios: ratio(cpu[0], mean(cpu[1], cpu[2])),
+  };
+}
+
+function mean(one: readonly number[], other: readonly number[]): number[] {
+  return one.map((value, round) => (value + other[round]!) / 2);
+}
+
+function ratio(one: readonly number[], other: readonly number[]): number[] {
+  return one.map((value, round) => value / other[round]!);
 }
 
 /** So many callers, each of whom begins the next one when his last one is done. */
 async function slice(side: Side, atATime: number, millis: number): Promise<Slice> {
+  const opened = side.open();
+  await Promise.all(Array.from({ length: atATime }, () => opened.run()));
   const cpuBefore = process.cpuUsage();
   const begunAt = performance.now();
   let done = 0;
   const caller = async (): Promise<void> => {
     while (performance.now() - begunAt < millis) {
-      await side.run();
+      await opened.run();
       done++;
     }
   };
   await Promise.all(Array.from({ length: atATime }, caller));
   const { user, system } = process.cpuUsage(cpuBefore);
-  return { rate: (1_000 * done) / (performance.now() - begunAt), cpuMicros: (user + system) / done };
+  const rate = (1_000 * done) / (performance.now() - begunAt);
+  await opened.close();
+  return { rate, cpuMicros: (user + system) / done };
 }
 
 /** The median's 95 % interval from order statistics: no assumption about the noise. */

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { Child } from '../../src/cli/failover/rpc.js';
 import { Pool } from '../../src/pg/index.js';
 import { median } from '../../src/cli/bench/statistics.js';
-import { compare, type Comparison, interval, type Side } from './compare.js';
+import { compare, type Comparison, interval, type Rounds, type Side } from './compare.js';
 import type { LabMethods } from './lab-process.js';
 import { NoopClient } from './noop-client.js';
 
@@ -42,34 +42,40 @@ async function bench(): Promise<void> {
     const following = { ...common, host: name, follow: { servers: dnsServers } };
     const direct = { ...common, host: address };
     const noop = { Client: NoopClient as unknown as typeof pg.Client };
-    await section('query', query, [new Pool(following), new pg.Pool(direct)], rounds);
-    const idle: [pg.Pool, pg.Pool] = [new Pool({ ...following, ...noop }), new pg.Pool({ ...direct, ...noop })];
+    await section('query', query, [() => new Pool(following), () => new pg.Pool(direct)], rounds);
+    const idle: Sides = [() => new Pool({ ...following, ...noop }), () => new pg.Pool({ ...direct, ...noop })];
     await section('connect + release', lease, idle, rounds);
   } finally {
     await lab.end();
   }
 }
 
-async function section(
-  what: string,
-  sideOf: (pool: pg.Pool, label: string) => Side,
-  pools: [pg.Pool, pg.Pool],
-  rounds: { readonly rounds: number; readonly sliceMillis: number },
-): Promise<void> {
-  const sides: [Side, Side] = [sideOf(pools[0], 'eip-pool'), sideOf(pools[1], 'pg.Pool')];
-  // The lab's end is no news here.
-  for (const pool of pools) pool.on('error', () => {});
+type Sides = [() => pg.Pool, () => pg.Pool];
+type Work = (pool: pg.Pool) => Promise<unknown>;
+
+async function section(what: string, work: Work, [ours, theirs]: Sides, rounds: Rounds): Promise<void> {
+  const sides: [Side, Side] = [side(ours, work), side(theirs, work)];
   for (const atATime of flags['at-a-time'].split(',').map(Number))
     show(await compare(`${what}, ${atATime} at a time`, sides, atATime, rounds));
-  await Promise.all(pools.map((pool) => pool.end()));
 }
 
-function query(pool: pg.Pool, label: string): Side {
-  return { label, run: () => pool.query('select $1::int', [1]) };
+function side(make: () => pg.Pool, work: Work): Side {
+  return {
+    open() {
+      const pool = make();
+      // The lab's end is no news here.
+      pool.on('error', () => {});
+      return { run: () => work(pool), close: () => pool.end() };
+    },
+  };
 }
 
-function lease(pool: pg.Pool, label: string): Side {
-  return { label, run: async () => (await pool.connect()).release() };
+async function query(pool: pg.Pool): Promise<unknown> {
+  return pool.query('select $1::int', [1]);
+}
+
+async function lease(pool: pg.Pool): Promise<void> {
+  (await pool.connect()).release();
 }
 
 function heading(): void {
@@ -77,13 +83,13 @@ function heading(): void {
   console.log(`${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`);
   console.log(`${flags.rounds} rounds, slices of ${flags['slice-millis']} ms, pools of ${POOL_SIZE}\n`);
   console.log(
-    '| | eip-pool, per second | pg.Pool, per second | median ratio | its 95 % interval | CPU per operation, median ratio | its 95 % interval |\n|---|---|---|---|---|---|---|',
+    `| | eip-pool, per second | pg.Pool, per second | median ratio | its 95 % interval | pg.Pool to itself | its 95 % interval | CPU per operation, median ratio | its 95 % interval |\n|${'---|'.repeat(9)}`,
   );
 }
 
-function show({ what, rates, ratios, cpuRatios }: Comparison): void {
+function show({ what, rates, ratios, noise, cpuRatios }: Comparison): void {
   const [ours, theirs] = rates.map((rate) => Math.round(rate).toLocaleString('en'));
-  console.log(`| ${[what, ours, theirs, ...spread(ratios), ...spread(cpuRatios)].join(' | ')} |`);
+  console.log(`| ${[what, ours, theirs, ...spread(ratios), ...spread(noise), ...spread(cpuRatios)].join(' | ')} |`);
 }
 
 function spread(values: readonly number[]): [string, string] {
