@@ -6,6 +6,7 @@ import knex from 'knex';
 import { Kysely, MysqlDialect, sql as kyselySql } from 'kysely';
 import nested from 'mysql2';
 import { createRequire } from 'node:module';
+import { Model } from 'objection';
 import { Sequelize } from 'sequelize';
 import { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -42,6 +43,17 @@ onServers('on mysql2', () => {
   it('knex', async () => {
     const db = knex({ client: 'mysql2', connectionPool: pool } as never);
     await survives(lab, pool.endpoint!, async () => (await db.raw<{ port: number }[][]>(PORT))[0]![0]!.port);
+    await db.destroy();
+  });
+
+  it('objection', async () => {
+    class Variable extends Model {
+      static override tableName = 'information_schema.global_variables';
+      static override idColumn = 'VARIABLE_NAME';
+      declare VARIABLE_VALUE: string;
+    }
+    const db = knex({ client: 'mysql2', connectionPool: pool } as never);
+    await survives(lab, pool.endpoint!, async () => (await Variable.query(db).findById('port'))?.VARIABLE_VALUE);
     await db.destroy();
   });
 
