@@ -12,8 +12,8 @@ for (const method of METHODS) {
   console[method] = (...args: unknown[]): void => void printed.push(`console.${method}: ${format(...args)}`);
 }
 process.on('warning', ({ name, message }) => {
-  // What Node thinks of its own features is not ours to answer for.
-  if (name !== 'ExperimentalWarning') printed.push(`${name}: ${message}`);
+  // What Node thinks of its own features, and Amazon of this Node, is not ours to answer for.
+  if (name !== 'ExperimentalWarning' && !message.startsWith('NodeVersionSupportWarning')) printed.push(`${name}: ${message}`);
 });
 
 function expectSilence(): void {

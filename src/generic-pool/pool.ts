@@ -32,6 +32,7 @@ class FollowingPool extends StockPool {
   override async acquire(priority?: number): Promise<unknown> {
     const keeper = this.#keeper;
     if (keeper === null) return await super.acquire(priority);
+    keeper.checkStart();
     if (keeper.endpoint.slept) await keeper.endpoint.wake();
     for (;;) {
       const waiting: Promise<unknown> = acquiring(
