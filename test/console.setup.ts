@@ -13,7 +13,8 @@ for (const method of METHODS) {
 }
 process.on('warning', ({ name, message }) => {
   // What Node thinks of its own features, and Amazon of this Node, is not ours to answer for.
-  if (name !== 'ExperimentalWarning' && !message.startsWith('NodeVersionSupportWarning')) printed.push(`${name}: ${message}`);
+  if (name !== 'ExperimentalWarning' && !message.startsWith('NodeVersionSupportWarning'))
+    printed.push(`${name}: ${message}`);
 });
 
 function expectSilence(): void {

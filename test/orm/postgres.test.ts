@@ -83,7 +83,7 @@ it('mikro-orm, which brings copies of knex and pg of its own', async () => {
     dbName,
     driverOptions: { connection: { stream: () => endpoint.connect(lab.port) }, log: { warn: () => {} } },
     // The pool of knex does not wait for a server unless it is told to.
-    pool: { propagateCreateError: false, createRetryIntervalMillis: 20 } as object,
+    pool: { propagateCreateError: false, createRetryIntervalMillis: 20 },
     discovery: { warnWhenNoEntities: false },
     logger: () => {},
     connect: false,
