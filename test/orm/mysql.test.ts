@@ -68,7 +68,7 @@ onServers('on mysql2', () => {
       logging: false,
       dialectOptions: { stream },
       // Or it asks, and warns of a MySQL as old as the one that these tests may have brought along.
-      databaseVersion: '8.0.0',
+      ...({ databaseVersion: '8.0.0' } as object),
     });
     await survives(lab, endpoint, async () => {
       // Sequelize's own pool does not wait for a server.
