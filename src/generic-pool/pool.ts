@@ -79,7 +79,8 @@ function wrapFactory(factory: Factory<unknown>, keeper: Keeper): object {
  * `createPool` of generic-pool for resources that connect to a name. Resources on an address that the name has left are
  * never acquired; idle ones are destroyed at once, borrowed ones when they are given back or when `drainMillis` ends. A
  * failing `create` backs off; while there is no resource at all, `acquire` fails at its deadline with the last failure
- * as its cause. Which failures are worth waiting for, only the driver knows: all of them are.
+ * as its cause. Which failures are worth waiting for, only the driver knows: all of them are, once the name has had a
+ * good answer.
  * @throws `INVALID_OPTION` that names the option
  */
 export function createPool<T>(factory: Factory<T>, options: Options = {}): Pool<T> {
