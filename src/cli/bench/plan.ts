@@ -16,7 +16,7 @@ limit is resolve + connect + log in + one query by a script that is told the mom
 
   --faults A,B      ${wrap([...FAULTS, 'dns', 'all'])} (all)
   --clients A,B     ${wrap([...CLIENT_NAMES, ...CLIENT_GROUPS])} (eip-pool,stock)
-  --client MODULE   a client of yours as well; repeatable
+  --client MODULE   a client of yours as well (alone with --clients yours); repeatable
   --rate A,B        operations a second (100)
   --runs N          runs of each (3)
   --quick           kill, kill-late, silent, alive; eip-pool and pg.Pool; watched for 3 s, two at a time: under 90 s
