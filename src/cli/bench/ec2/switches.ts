@@ -1,0 +1,150 @@
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { ClientMethods } from '../../failover/client-process.js';
+import { type Operation, type Summary, summarise } from '../../failover/operation.js';
+import { Child, sharedNow } from '../../failover/rpc.js';
+import { portOf } from '../../login.js';
+import type { BorrowedAddress, Switched } from './borrowed-address.js';
+import { type Followed, followBare } from './dns-watch.js';
+import type { Ground, Side } from './ground.js';
+import type { Plan } from './options.js';
+import type { BenchTable, Writes } from './table.js';
+import { type Ec2Target, MYSQL_IDENTITY, POSTGRES_IDENTITY, statements } from './target.js';
+
+/** One switch and how each client came through it. Times are milliseconds since EC2 accepted it. */
+export interface SwitchRecord {
+  readonly from: string;
+  readonly to: string;
+  /** How long EC2 took to accept the call. */
+  readonly callMillis: number;
+  readonly dnsMillis: number;
+  readonly bareMillis: number;
+  readonly clients: readonly ClientRecord[];
+}
+
+export interface ClientRecord {
+  readonly client: string;
+  readonly summary: Summary;
+  /** Null without a table. */
+  readonly writes: Writes | null;
+}
+
+export interface Bench {
+  readonly plan: Plan;
+  readonly ground: Ground;
+  readonly address: BorrowedAddress;
+  readonly table: BenchTable | null;
+  /** Aborted when it has to end; then nothing more is switched. */
+  readonly signal: AbortSignal;
+}
+
+const BEFORE_MILLIS = 2_000;
+const GRACE_MILLIS = 2_000;
+/** DNS that has not followed by then does not. */
+const FOLLOW_MILLIS = 120_000;
+
+/** Switches back and forth; a fresh process of each client for each switch, all of them at the same time. */
+export async function* switchBackAndForth(bench: Bench): AsyncGenerator<SwitchRecord> {
+  const [home, other] = bench.ground.sides;
+  for (let run = 0; run < bench.plan.runs; run++) {
+    const [from, to] = run % 2 === 0 ? [home, other] : [other, home];
+    yield await oneSwitch(bench, from, to, run);
+  }
+}
+
+async function oneSwitch(bench: Bench, from: Side, to: Side, run: number): Promise<SwitchRecord> {
+  const { plan, signal } = bench;
+  const clients = plan.contenders.map(() => new Child<ClientMethods>(clientProcess));
+  const over = new AbortController();
+  // A client that hangs must not hold up the restoration.
+  const endAll = (): void => void Promise.all(clients.map((client) => client.end()));
+  signal.addEventListener('abort', endAll);
+  try {
+    await openAll(bench, clients, run);
+    await setTimeout(BEFORE_MILLIS, undefined, { signal });
+    const deadline = AbortSignal.any([signal, over.signal, AbortSignal.timeout(FOLLOW_MILLIS)]);
+    const following = followBare(plan, to, deadline);
+    following.catch(() => {});
+    const switched = await bench.address.point(to);
+    await setTimeout(Math.max(0, switched.acceptedAt + plan.watchedMillis - sharedNow()), undefined, { signal });
+    const operations = await Promise.all(clients.map((client) => client.call('stop', { graceMillis: GRACE_MILLIS })));
+    const followed = await unlessAborted(following, deadline);
+    return await record(bench, { from, to, run, switched, followed, operations });
+  } finally {
+    over.abort();
+    signal.removeEventListener('abort', endAll);
+    await Promise.all(clients.map((client) => client.end()));
+  }
+}
+
+/** What asks a server may never be answered. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+async function openAll(
+  { plan, ground, table }: Bench,
+  clients: readonly Child<ClientMethods>[],
+  run: number,
+): Promise<void> {
+  const target = targetOf(plan, ground, table);
+  const { contenders, ratePerSecond } = plan;
+  await Promise.all(clients.map((client, i) => client.call('open', { module: contenders[i]!.module, target })));
+  await Promise.all(clients.map((client, i) => client.call('start', { ratePerSecond, label: rowsOf(run, i) })));
+}
+
+interface Measured {
+  readonly from: Side;
+  readonly to: Side;
+  readonly run: number;
+  readonly switched: Switched;
+  readonly followed: Followed;
+  readonly operations: readonly (readonly Operation[])[];
+}
+
+async function record({ plan, ground, table }: Bench, measured: Measured): Promise<SwitchRecord> {
+  const { from, to, run, switched, followed, operations } = measured;
+  const number = (side: Side): number => ground.sides.indexOf(side) + 1;
+  const { acceptedAt: at, sentAt: begunAt } = switched;
+  const change = { at, begunAt, oldServer: number(from), newServer: number(to) };
+  const clients: ClientRecord[] = [];
+  for (const [i, { label }] of plan.contenders.entries()) {
+    const own = operations[i]!;
+    const writes = table === null ? null : await table.judge(own, rowsOf(run, i));
+    clients.push({ client: label, summary: summarise(own, change), writes });
+  }
+  return {
+    from: from.instanceId,
+    to: to.instanceId,
+    callMillis: at - begunAt,
+    dnsMillis: followed.namedAt - at,
+    bareMillis: followed.answeredAt - at,
+    clients,
+  };
+}
+
+function targetOf({ url, dnsServers }: Plan, { sides }: Ground, table: BenchTable | null): Ec2Target {
+  const expression = url.protocol === 'mysql:' ? MYSQL_IDENTITY : POSTGRES_IDENTITY;
+  return {
+    name: url.hostname,
+    port: portOf(url),
+    dnsServers,
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)),
+    url: url.href,
+    sql: statements(expression, [sides[0].identity, sides[1].identity], table?.name ?? null),
+  };
+}
+
+/** What the ids of a client's rows begin with. */
+function rowsOf(run: number, client: number): string {
+  return `run${run}-client${client}`;
+}
+
+const clientProcess: string = fileURLToPath(new URL('../../failover/client-process.js', import.meta.url));
