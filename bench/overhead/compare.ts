@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { median, shuffle } from '../../src/cli/bench/statistics.js';
 
 /** One way to do the work. */
@@ -10,8 +11,13 @@ export interface Opened {
   close(): Promise<unknown>;
 }
 
-export interface Comparison {
+/** The same work done by this library, and by what it stands in for. */
+export interface Work {
   readonly what: string;
+  readonly sides: readonly [Side, Side];
+}
+
+export interface Comparison {
   /** Operations a second, median over the rounds. */
   readonly rates: readonly [number, number];
   /** First side to second, of each round. */
@@ -22,10 +28,11 @@ export interface Comparison {
   readonly cpuRatios: readonly number[];
 }
 
-interface Slice {
-  /** Operations a second. */
-  readonly rate: number;
-  readonly cpuMicros: number;
+/** p99 of how late the event loop comes to a timer, in milliseconds: of each side, and of the second one again. */
+export interface DelayComparison {
+  readonly p99: readonly [number, number];
+  readonly ratios: readonly number[];
+  readonly noise: readonly number[];
 }
 
 export interface Rounds {
@@ -33,34 +40,54 @@ export interface Rounds {
   readonly sliceMillis: number;
 }
 
-/**
- * Both sides in one process, in slices that alternate in random order: what disturbs one disturbs the other, and a ratio
- * within one round is worth more than two numbers from two hours. Each slice has a pool of its own, since a pool is faster
- * or slower than its twin by where its server's processes happen to run; and the second side runs twice in each round.
- */
-export async function compare(
-  what: string,
-  [ours, theirs]: readonly [Side, Side],
-  atATime: number,
-  { rounds, sliceMillis }: Rounds,
-): Promise<Comparison> {
-  const sides = [ours, theirs, theirs] as const;
-  const slices: [Slice[], Slice[], Slice[]] = [[], [], []];
-  for (const side of sides) await slice(side, atATime, sliceMillis);
-  for (let round = 0; round < rounds; round++) {
-    for (const index of shuffle<0 | 1 | 2>([0, 1, 2])) {
-      slices[index].push(await slice(sides[index], atATime, sliceMillis));
-    }
-  }
-  const rates = slices.map((own) => own.map(({ rate }) => rate)) as [number[], number[], number[]];
-  const cpu = slices.map((own) => own.map(({ cpuMicros }) => cpuMicros)) as [number[], number[], number[]];
+/** What one slice comes to, for each round: the first side, the second, and the second once more. */
+type Rows<T> = readonly [T[], T[], T[]];
+
+export async function compare({ sides }: Work, atATime: number, rounds: Rounds): Promise<Comparison> {
+  const rows = await alternate(sides, atATime, rounds, throughput);
+  const [rates, cpu] = [column(rows, ({ rate }) => rate), column(rows, ({ cpuMicros }) => cpuMicros)];
   return {
-    what,
     rates: [median(rates[0]), median([...rates[1], ...rates[2]])],
     ratios: ratio(rates[0], mean(rates[1], rates[2])),
     noise: ratio(rates[1], rates[2]),
     cpuRatios: ratio(cpu[0], mean(cpu[1], cpu[2])),
   };
+}
+
+/** In slices of their own: the histogram's timer costs a little. */
+export async function compareDelays({ sides }: Work, atATime: number, rounds: Rounds): Promise<DelayComparison> {
+  const p99 = column(await alternate(sides, atATime, rounds, delay), (value) => value);
+  return {
+    p99: [median(p99[0]), median([...p99[1], ...p99[2]])],
+    ratios: ratio(p99[0], mean(p99[1], p99[2])),
+    noise: ratio(p99[1], p99[2]),
+  };
+}
+
+/**
+ * Both sides in one process, in slices that alternate in random order: what disturbs one disturbs the other, and a ratio
+ * within one round is worth more than two numbers from two hours. Each slice has a pool of its own, since a pool is faster
+ * or slower than its twin by where its server's processes happen to run; and the second side runs twice in each round.
+ */
+async function alternate<T>(
+  [ours, theirs]: readonly [Side, Side],
+  atATime: number,
+  { rounds, sliceMillis }: Rounds,
+  measure: (load: () => Promise<number>) => Promise<T>,
+): Promise<Rows<T>> {
+  const sides = [ours, theirs, theirs] as const;
+  const rows: Rows<T> = [[], [], []];
+  for (const side of sides) await slice(side, atATime, sliceMillis, measure);
+  for (let round = 0; round < rounds; round++) {
+    for (const index of shuffle<0 | 1 | 2>([0, 1, 2])) {
+      rows[index].push(await slice(sides[index], atATime, sliceMillis, measure));
+    }
+  }
+  return rows;
+}
+
+function column<T>(rows: Rows<T>, of: (value: T) => number): Rows<number> {
+  return [rows[0].map(of), rows[1].map(of), rows[2].map(of)];
 }
 
 function mean(one: readonly number[], other: readonly number[]): number[] {
@@ -71,24 +98,45 @@ function ratio(one: readonly number[], other: readonly number[]): number[] {
   return one.map((value, round) => value / other[round]!);
 }
 
-/** So many callers, each of whom begins the next one when his last one is done. */
-async function slice(side: Side, atATime: number, millis: number): Promise<Slice> {
+/** So many callers, each of whom begins the next one when his last one is done; `load` resolves to how many were done. */
+async function slice<T>(
+  side: Side,
+  atATime: number,
+  millis: number,
+  measure: (load: () => Promise<number>) => Promise<T>,
+): Promise<T> {
   const opened = side.open();
   await Promise.all(Array.from({ length: atATime }, () => opened.run()));
-  const cpuBefore = process.cpuUsage();
-  const begunAt = performance.now();
   let done = 0;
-  const caller = async (): Promise<void> => {
-    while (performance.now() - begunAt < millis) {
+  const caller = async (until: number): Promise<void> => {
+    while (performance.now() < until) {
       await opened.run();
       done++;
     }
   };
-  await Promise.all(Array.from({ length: atATime }, caller));
-  const { user, system } = process.cpuUsage(cpuBefore);
-  const rate = (1_000 * done) / (performance.now() - begunAt);
+  const result = await measure(async () => {
+    const until = performance.now() + millis;
+    await Promise.all(Array.from({ length: atATime }, () => caller(until)));
+    return done;
+  });
   await opened.close();
-  return { rate, cpuMicros: (user + system) / done };
+  return result;
+}
+
+async function throughput(load: () => Promise<number>): Promise<{ readonly rate: number; readonly cpuMicros: number }> {
+  const cpuBefore = process.cpuUsage();
+  const begunAt = performance.now();
+  const done = await load();
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { rate: (1_000 * done) / (performance.now() - begunAt), cpuMicros: (user + system) / done };
+}
+
+async function delay(load: () => Promise<number>): Promise<number> {
+  const histogram = monitorEventLoopDelay({ resolution: 1 });
+  histogram.enable();
+  await load();
+  histogram.disable();
+  return histogram.percentile(99) / 1e6;
 }
 
 /** The median's 95 % interval from order statistics: no assumption about the noise. */
