@@ -1,12 +1,10 @@
 import os from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Child } from '../../src/cli/failover/rpc.js';
 import { median } from '../../src/cli/bench/statistics.js';
 import { compare, compareDelays, interval, type Rounds } from './compare.js';
 import { type DriverName, DRIVERS, loadDriver } from './driver.js';
 import { dnsPerHour, memoryPerConnection } from './idle-costs.js';
-import type { Databases, LabMethods, Server } from './lab-process.js';
+import { Labs } from './labs.js';
 
 const HELP = `Usage: npm run bench:overhead -- [options]
 
@@ -113,29 +111,6 @@ async function dns(name: DriverName, labs: Labs): Promise<void> {
   for (const pools of [1, POOLS_ON_ONE_NAME]) {
     const anHour = await dnsPerHour(name, server, process, pools, millis);
     row([`${pools === 1 ? 'one idle pool' : `${pools} idle pools on one name`}, one process`, anHour.toFixed(0)]);
-  }
-}
-
-/** Each kind of server is started when it is first needed. */
-class Labs {
-  readonly #started: Map<Databases, { readonly server: Server; readonly process: Child<LabMethods> }> = new Map();
-
-  async get(databases: Databases): Promise<{ readonly server: Server; readonly process: Child<LabMethods> }> {
-    const found = this.#started.get(databases);
-    if (found !== undefined) return found;
-    const child = new Child<LabMethods>(fileURLToPath(new URL('lab-process.js', import.meta.url)));
-    try {
-      const started = { server: await child.call('start', databases), process: child };
-      this.#started.set(databases, started);
-      return started;
-    } catch (error) {
-      await child.end();
-      throw error;
-    }
-  }
-
-  async end(): Promise<void> {
-    await Promise.all([...this.#started.values()].map(({ process }) => process.end()));
   }
 }
 
