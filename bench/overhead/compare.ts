@@ -3,7 +3,8 @@ import { median, shuffle } from '../../src/cli/bench/statistics.js';
 
 /** One way to do the work. */
 export interface Side {
-  open(): Opened;
+  /** Resolves when it has so many connections: what they cost to make is not measured. */
+  open(connections: number): Promise<Opened>;
 }
 
 export interface Opened {
@@ -14,6 +15,8 @@ export interface Opened {
 /** The same work done by this library, and by what it stands in for. */
 export interface Work {
   readonly what: string;
+  /** Whether it waits for a server; else it never lets go of the event loop, whose delay says nothing then. */
+  readonly waits: boolean;
   readonly sides: readonly [Side, Side];
 }
 
@@ -38,6 +41,8 @@ export interface DelayComparison {
 export interface Rounds {
   readonly rounds: number;
   readonly sliceMillis: number;
+  /** How many connections a pool may have. */
+  readonly poolSize: number;
 }
 
 /** What one slice comes to, for each round: the first side, the second, and the second once more. */
@@ -72,15 +77,17 @@ export async function compareDelays({ sides }: Work, atATime: number, rounds: Ro
 async function alternate<T>(
   [ours, theirs]: readonly [Side, Side],
   atATime: number,
-  { rounds, sliceMillis }: Rounds,
+  { rounds, sliceMillis, poolSize }: Rounds,
   measure: (load: () => Promise<number>) => Promise<T>,
 ): Promise<Rows<T>> {
   const sides = [ours, theirs, theirs] as const;
   const rows: Rows<T> = [[], [], []];
-  for (const side of sides) await slice(side, atATime, sliceMillis, measure);
+  const connections = Math.min(atATime, poolSize);
+  const one = (side: Side): Promise<T> => slice(side, connections, atATime, sliceMillis, measure);
+  for (const side of sides) await one(side);
   for (let round = 0; round < rounds; round++) {
     for (const index of shuffle<0 | 1 | 2>([0, 1, 2])) {
-      rows[index].push(await slice(sides[index], atATime, sliceMillis, measure));
+      rows[index].push(await one(sides[index]));
     }
   }
   return rows;
@@ -101,11 +108,12 @@ function ratio(one: readonly number[], other: readonly number[]): number[] {
 /** So many callers, each of whom begins the next one when his last one is done; `load` resolves to how many were done. */
 async function slice<T>(
   side: Side,
+  connections: number,
   atATime: number,
   millis: number,
   measure: (load: () => Promise<number>) => Promise<T>,
 ): Promise<T> {
-  const opened = side.open();
+  const opened = await side.open(connections);
   await Promise.all(Array.from({ length: atATime }, () => opened.run()));
   let done = 0;
   const caller = async (until: number): Promise<void> => {

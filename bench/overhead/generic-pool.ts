@@ -11,19 +11,22 @@ export const genericPoolDriver: Driver = {
     const clients = (kind: Kind): Side => side(() => makePool(server, kind, max), query);
     const nothings = (kind: Kind): Side => side(() => makePoolOfNothing(server, kind, max), lease);
     return [
-      { what: 'generic-pool: query of pg', sides: [clients('ours'), clients('stock')] },
-      { what: 'generic-pool: acquire + release', sides: [nothings('ours'), nothings('stock')] },
+      { what: 'generic-pool: query of pg', waits: true, sides: [clients('ours'), clients('stock')] },
+      { what: 'generic-pool: acquire + release', waits: false, sides: [nothings('ours'), nothings('stock')] },
     ];
   },
   async fill(server, kind, connections) {
-    const pool = makePool(server, kind, connections);
-    await fillPool(
-      connections,
-      () => pool.acquire(),
-      (client) => pool.release(client),
-    );
+    await fill(makePool(server, kind, connections), connections);
   },
 };
+
+async function fill<T>(pool: Pool<T>, connections: number): Promise<void> {
+  await fillPool(
+    connections,
+    () => pool.acquire(),
+    (resource) => pool.release(resource),
+  );
+}
 
 async function query(pool: Pool<pg.Client>): Promise<void> {
   const client = await pool.acquire();
@@ -59,8 +62,9 @@ function makePoolOfNothing({ name, dnsServers }: Server, kind: Kind, max: number
 
 function side<T>(make: () => Pool<T>, work: (pool: Pool<T>) => Promise<void>): Side {
   return {
-    open() {
+    async open(connections) {
       const pool = make();
+      await fill(pool, connections);
       const close = async (): Promise<void> => {
         await pool.drain();
         await pool.clear();

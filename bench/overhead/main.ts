@@ -34,7 +34,11 @@ const { values: flags } = parseArgs({
     help: { type: 'boolean', short: 'h' },
   },
 });
-const rounds: Rounds = { rounds: Number(flags.rounds), sliceMillis: Number(flags['slice-millis']) };
+const rounds: Rounds = {
+  rounds: Number(flags.rounds),
+  sliceMillis: Number(flags['slice-millis']),
+  poolSize: POOL_SIZE,
+};
 const atATime = flags['at-a-time'].split(',').map(Number);
 const measured = new Set(flags.measure.split(','));
 
@@ -87,6 +91,7 @@ async function delays(names: readonly DriverName[], labs: Labs): Promise<void> {
     const { databases, work } = await loadDriver(name);
     const callers = Math.max(...atATime);
     for (const each of work((await labs.get(databases)).server, POOL_SIZE)) {
+      if (!each.waits) continue;
       const { p99, ratios, noise } = await compareDelays(each, callers, rounds);
       const [ours, theirs] = p99.map((millis) => millis.toFixed(2));
       row([`${each.what}, ${callers} at a time`, ours!, theirs!, ...[ratios, noise].flatMap(spread)]);

@@ -14,19 +14,26 @@ export const mysql2Driver: Driver = {
       side(() => makePool(server, 'stock', { connectionLimit }), work),
     ];
     return [
-      { what: 'mysql2: pool.query', sides: pools((pool, told) => pool.query('select ? as n', [1], told)) },
-      { what: 'mysql2: pool.execute', sides: pools((pool, told) => pool.execute('select ? as n', [1], told)) },
+      { what: 'mysql2: pool.query', waits: true, sides: pools((pool, told) => pool.query('select ? as n', [1], told)) },
+      {
+        what: 'mysql2: pool.execute',
+        waits: true,
+        sides: pools((pool, told) => pool.execute('select ? as n', [1], told)),
+      },
     ];
   },
   async fill(server, kind, connections) {
-    const pool = makePool(server, kind, { connectionLimit: connections }).promise();
-    await fillPool(
-      connections,
-      () => pool.getConnection(),
-      (connection) => connection.release(),
-    );
+    await fill(makePool(server, kind, { connectionLimit: connections }), connections);
   },
 };
+
+async function fill(pool: Pool, connections: number): Promise<void> {
+  await fillPool(
+    connections,
+    () => pool.promise().getConnection(),
+    (connection) => connection.release(),
+  );
+}
 
 function makePool({ name, address, port, connection, dnsServers }: Server, kind: Kind, own: PoolOptions): Pool {
   const common = { port, ...connection, ...own };
@@ -40,8 +47,9 @@ function side(make: () => Pool, work: (pool: Pool, told: Told) => void): Side {
   const settled = (begin: (told: Told) => void): Promise<void> =>
     new Promise((resolve, reject) => begin((error) => (error === null ? resolve() : reject(error))));
   return {
-    open() {
+    async open(connections) {
       const pool = make();
+      await fill(pool, connections);
       return {
         run: () => settled((told) => work(pool, told)),
         close: () => settled((told) => pool.end((error) => told(error ?? null))),

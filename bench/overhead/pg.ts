@@ -15,19 +15,27 @@ export const pgDriver: Driver = {
       side(() => makePool(server, 'stock', { max, ...own }), work),
     ];
     return [
-      { what: 'pg: query', sides: pools((pool) => pool.query('select $1::int', [1])) },
-      { what: 'pg: connect + release', sides: pools(async (pool) => (await pool.connect()).release(), noop) },
+      { what: 'pg: query', waits: true, sides: pools((pool) => pool.query('select $1::int', [1])) },
+      {
+        what: 'pg: connect + release',
+        waits: false,
+        sides: pools(async (pool) => (await pool.connect()).release(), noop),
+      },
     ];
   },
   async fill(server, kind, connections) {
     const pool = makePool(server, kind, { max: connections, idleTimeoutMillis: 0 });
-    await fillPool(
-      connections,
-      () => pool.connect(),
-      (client) => client.release(),
-    );
+    await fill(pool, connections);
   },
 };
+
+async function fill(pool: pg.Pool, connections: number): Promise<void> {
+  await fillPool(
+    connections,
+    () => pool.connect(),
+    (client) => client.release(),
+  );
+}
 
 function makePool({ name, address, port, connection, dnsServers }: Server, kind: Kind, own: pg.PoolConfig): pg.Pool {
   const common = { port, ...connection, ...own };
@@ -38,10 +46,11 @@ function makePool({ name, address, port, connection, dnsServers }: Server, kind:
 
 function side(make: () => pg.Pool, work: (pool: pg.Pool) => Promise<unknown>): Side {
   return {
-    open() {
+    async open(connections) {
       const pool = make();
       // The lab's end is no news here.
       pool.on('error', () => {});
+      await fill(pool, connections);
       return { run: () => work(pool), close: () => pool.end() };
     },
   };

@@ -226,12 +226,13 @@ export class EmbeddedPostgres implements Database {
     const lines = this.#log(child);
     const ready = new Promise<void>((resolve) => {
       lines.onLine = (line) => {
+        // It answers before it is ready: with 57P03.
+        if (line.includes('listening on IPv4 address')) for (const listener of this.#listeners) listener(true);
         if (line.includes('database system is ready to accept')) resolve();
       };
     });
     const isReady = await Promise.race([ready.then(() => true), exited.then(() => false)]);
     if (!isReady) throw failed(this.#installation.postgres, lines);
-    for (const listener of this.#listeners) listener(true);
   }
 
   #spawn(program: string, args: readonly string[], stdin: 'pipe' | 'ignore'): ChildProcess {

@@ -3,7 +3,7 @@ import { MISUSED, type ForeignCommand } from '../command.js';
 /** The others of this project need its sources: `npm run bench:overhead`, `npm run bench:sockets`. */
 export const bench: ForeignCommand = {
   name: 'bench',
-  summary: 'measure failovers: bench failover [--runs N], this pool against pg.Pool and the bare limit',
+  summary: 'measure failovers: bench failover [--quick], any client against the bare limit',
   async runForeign(argv) {
     const [which, ...rest] = argv;
     if (which !== 'failover') {

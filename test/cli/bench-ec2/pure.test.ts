@@ -51,18 +51,21 @@ describe('the statements of a client', () => {
 });
 
 describe('writes', () => {
-  const write = (server: number | null): Operation => ({
+  const write = (id: string, server: number | null): Operation => ({
     kind: 'write',
+    id,
     intendedAt: 0,
     endedAt: 1,
     server,
     error: server === null ? 'broken' : null,
+    outcome: server === null ? 'unknown' : null,
   });
-  const read: Operation = { kind: 'read', intendedAt: 0, endedAt: 1, server: 1, error: null };
+  const read: Operation = { kind: 'read', id: null, intendedAt: 0, endedAt: 1, server: 1, error: null, outcome: null };
 
   it('are lost where they were acknowledged and are on neither server, and doubled where one server has them twice', () => {
-    const operations = [write(1), read, write(2), write(null), write(1)];
-    const counts = [new Map([['a-0', 1]]), new Map([['a-0', 1], ['a-2', 2]])]; // prettier-ignore
-    expect(judgeWrites(operations, 'a', counts)).toEqual({ acknowledged: 3, lost: 1, doubled: 1 });
+    const operations = [write('a', 1), read, write('b', 2), write('c', null), write('d', 1)];
+    // The servers replicate: each has a.
+    const counts = [{ a: 1 }, { a: 1, b: 2 }].map((own) => new Map(Object.entries(own)));
+    expect(judgeWrites(operations, counts)).toEqual({ lostWrites: 1, doubledWrites: 1 });
   });
 });

@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import os from 'node:os';
 import { Ec2Client } from '../../../ec2/client.js';
 import { ElasticIp } from '../../../ec2/index.js';
 import { messageOf } from '../../../errors.js';
@@ -7,10 +6,11 @@ import { FAILED, MISUSED, OK } from '../../command.js';
 import { POOL_SIZE } from '../../failover/client.js';
 import { SIGNALS } from '../../failover/real-network.js';
 import { explainMisuse } from '../../misuse.js';
+import { toJson } from '../record.js';
 import { BorrowedAddress, describeRestored, restoreCommand } from './borrowed-address.js';
 import { type Ground, survey } from './ground.js';
 import { HELP, OPTIONS, type Plan, readPlan } from './options.js';
-import { table as tableOf } from './report.js';
+import { markdown, recording } from './results.js';
 import { type SwitchRecord, switchBackAndForth, unlessAborted } from './switches.js';
 import { BenchTable } from './table.js';
 
@@ -53,6 +53,7 @@ async function benchOnEc2(plan: Plan, stop: AbortSignal, givenUp: AbortSignal): 
   const { ground, table } = await unlessAborted(lookAround(plan, elasticIp, new Ec2Client(options, 'sdk')), stop);
   process.stdout.write(announce(plan, ground));
   if (!plan.agreed) return MISUSED;
+  const startedAt = new Date();
   const switches: SwitchRecord[] = [];
   const address = new BorrowedAddress(elasticIp, ground);
   let failure: unknown = null;
@@ -60,14 +61,14 @@ async function benchOnEc2(plan: Plan, stop: AbortSignal, givenUp: AbortSignal): 
     await table?.create();
     for await (const record of switchBackAndForth({ plan, ground, address, table, signal: stop })) {
       switches.push(record);
-      process.stderr.write(progress(record, switches.length, plan.runs));
+      process.stderr.write(progress(record, switches.length, plan));
     }
   } catch (error) {
     failure = stop.aborted ? stop.reason : error;
     process.stderr.write(`${messageOf(failure)}\n`);
   }
   const ok = await cleanUp(plan, ground, address, table, givenUp);
-  if (switches.length > 0) report(plan, switches);
+  if (switches.length > 0) report(plan, switches, startedAt);
   if (!ok) return FAILED;
   return failure instanceof Interrupted ? INTERRUPTED : failure === null ? OK : FAILED;
 }
@@ -154,17 +155,17 @@ async function cleanUp(
   }
 }
 
-function progress({ from, to, callMillis, dnsMillis, clients }: SwitchRecord, done: number, runs: number): string {
-  const first = clients.map(({ client, summary }) => `${client} ${summary.firstSuccess?.toFixed(0) ?? 'never'}`);
+function progress(
+  { from, to, callMillis, dnsMillis, runs }: SwitchRecord,
+  done: number,
+  { contenders, runs: all }: Plan,
+): string {
+  const first = runs.map(({ summary }, i) => `${contenders[i]!.label} ${summary.firstSuccess?.toFixed(0) ?? 'never'}`);
   const call = `the call took ${callMillis.toFixed(0)} ms, DNS ${dnsMillis.toFixed(0)} ms`;
-  return `switch ${done} of ${runs}, ${from} → ${to}: ${call}; first success: ${first.join(', ')}\n`;
+  return `switch ${done} of ${all}, ${from} → ${to}: ${call}; first success: ${first.join(', ')}\n`;
 }
 
-function report(plan: Plan, switches: readonly SwitchRecord[]): void {
-  const { watchedMillis, ratePerSecond, json } = plan;
-  const [cpu] = os.cpus();
-  const machine = `${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`;
-  const how = `${switches.length} switches, ${ratePerSecond} statements a second, watched ${watchedMillis} ms; median (worst), since EC2 accepted the call`;
-  process.stdout.write(`\n${machine}\n${how}\n\n${tableOf(switches, watchedMillis)}\n`);
-  if (json !== undefined) writeFileSync(json, JSON.stringify({ machine, how, switches }, null, 2));
+function report(plan: Plan, switches: readonly SwitchRecord[], startedAt: Date): void {
+  process.stdout.write(`\n${markdown(plan, switches)}`);
+  if (plan.json !== undefined) writeFileSync(plan.json, toJson(recording(plan, switches, startedAt)));
 }

@@ -5,5 +5,7 @@ import { type Ec2Target, followed } from './target.js';
 
 /** The pool of this library, with its defaults. */
 export function open(target: Ec2Target): LoadClient {
-  return pgClient(new Pool({ connectionString: target.url, max: POOL_SIZE, ...followed(target) }), target);
+  const pool = new Pool({ connectionString: target.url, max: POOL_SIZE, ...followed(target) });
+  pool.on('error', () => {});
+  return pgClient(pool, target);
 }

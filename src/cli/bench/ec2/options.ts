@@ -39,7 +39,7 @@ was. An Elastic IP or instance with a tag eip-pool:protected, whatever its value
   --server ADDRESS    a DNS server to ask instead of those of resolv.conf; repeatable
   --region REGION     of the Elastic IP; else AWS_REGION
   --restore-seconds N how long to go on trying to put it back while the EC2 API fails (300)
-  --json FILE         every figure of every switch
+  --json FILE         everything, for eip-pool report
 
 Example:
   eip-pool bench failover --ec2 --allocation-id eipalloc-0123456789abcdef0 --instances i-0aaaaaaaaaaaaaaaa,i-0bbbbbbbbbbbbbbbb \\
@@ -107,10 +107,13 @@ function twoInstances(text: string | undefined): readonly [string, string] {
 
 function contender(client: string, url: URL): Contender {
   const driver = url.protocol === 'mysql:' ? 'mysql' : 'pg';
-  const own = (file: string): Contender => ({ label: client, module: new URL(`${file}.js`, import.meta.url).href });
-  if (client === 'eip-pool') return own(`following-${driver}`);
-  if (client === 'stock') return own(`stock-${driver}`);
-  if (client === 'tuned' && driver === 'pg') return own('tuned-pg');
+  const own = (label: string, file: string): Contender => ({
+    label,
+    module: new URL(`${file}.js`, import.meta.url).href,
+  });
+  if (client === 'eip-pool') return own(driver === 'pg' ? 'eip-pool/pg' : 'eip-pool/mysql2', `following-${driver}`);
+  if (client === 'stock') return own(driver === 'pg' ? 'pg.Pool' : 'mysql2', `stock-${driver}`);
+  if (client === 'tuned' && driver === 'pg') return own('pg.Pool tuned', 'tuned-pg');
   if (/[./]/.test(client)) return { label: path.parse(client).name, module: pathToFileURL(path.resolve(client)).href };
   throw new Error(`--client: expected eip-pool, stock, tuned (pg only) or the path of a module, got '${client}'`);
 }

@@ -4,8 +4,6 @@ import { type Ec2Target, serverOf } from './target.js';
 
 /** A pool of pg, or one that is used like it. */
 export function pgClient(pool: pg.Pool, { sql }: Ec2Target): LoadClient {
-  // What every application does that uses pg.Pool: without it the first failover ends the process.
-  pool.on('error', () => {});
   const ask = async (text: string, values: string[]): Promise<number> => {
     const { rows } = await pool.query<{ server: number | null }>(text, values);
     return serverOf(rows[0]);

@@ -1,17 +1,19 @@
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { ClientMethods } from '../../failover/client-process.js';
-import { type Operation, type Summary, summarise } from '../../failover/operation.js';
+import type { ClientMethods, Stopped } from '../../failover/client-process.js';
+import type { LedgerVerdict } from '../../failover/ledger.js';
+import type { Operation } from '../../failover/operation.js';
 import { Child, sharedNow } from '../../failover/rpc.js';
 import { portOf } from '../../login.js';
+import { type Measured, measure } from '../measure.js';
 import type { BorrowedAddress, Switched } from './borrowed-address.js';
 import { type Followed, followBare } from './dns-watch.js';
 import type { Ground, Side } from './ground.js';
 import type { Plan } from './options.js';
-import type { BenchTable, Writes } from './table.js';
+import type { BenchTable } from './table.js';
 import { type Ec2Target, MYSQL_IDENTITY, POSTGRES_IDENTITY, statements } from './target.js';
 
-/** One switch and how each client came through it. Times are milliseconds since EC2 accepted it. */
+/** One switch. Times are milliseconds since EC2 accepted it. */
 export interface SwitchRecord {
   readonly from: string;
   readonly to: string;
@@ -19,14 +21,8 @@ export interface SwitchRecord {
   readonly callMillis: number;
   readonly dnsMillis: number;
   readonly bareMillis: number;
-  readonly clients: readonly ClientRecord[];
-}
-
-export interface ClientRecord {
-  readonly client: string;
-  readonly summary: Summary;
-  /** Null without a table. */
-  readonly writes: Writes | null;
+  /** How each client came through it, in their order. */
+  readonly runs: readonly Measured[];
 }
 
 export interface Bench {
@@ -38,8 +34,8 @@ export interface Bench {
   readonly signal: AbortSignal;
 }
 
-const BEFORE_MILLIS = 2_000;
-const GRACE_MILLIS = 2_000;
+export const BEFORE_MILLIS: number = 2_000;
+export const GRACE_MILLIS: number = 2_000;
 /** DNS that has not followed by then does not. */
 const FOLLOW_MILLIS = 120_000;
 
@@ -61,15 +57,17 @@ async function oneSwitch(bench: Bench, from: Side, to: Side, run: number): Promi
   signal.addEventListener('abort', endAll);
   try {
     await openAll(bench, clients, run);
+    const startedAt = sharedNow();
     await setTimeout(BEFORE_MILLIS, undefined, { signal });
     const deadline = AbortSignal.any([signal, over.signal, AbortSignal.timeout(FOLLOW_MILLIS)]);
     const following = followBare(plan, to, deadline);
     following.catch(() => {});
     const switched = await bench.address.point(to);
     await setTimeout(Math.max(0, switched.acceptedAt + plan.watchedMillis - sharedNow()), undefined, { signal });
-    const operations = await Promise.all(clients.map((client) => client.call('stop', { graceMillis: GRACE_MILLIS })));
+    const endedAt = sharedNow();
+    const stopped = await Promise.all(clients.map((client) => client.call('stop', { graceMillis: GRACE_MILLIS })));
     const followed = await unlessAborted(following, deadline);
-    return await record(bench, { from, to, run, switched, followed, operations });
+    return await record(bench, { from, to, run, startedAt, endedAt, switched, followed, stopped });
   } finally {
     over.abort();
     signal.removeEventListener('abort', endAll);
@@ -95,28 +93,30 @@ async function openAll(
   const target = targetOf(plan, ground, table);
   const { contenders, ratePerSecond } = plan;
   await Promise.all(clients.map((client, i) => client.call('open', { module: contenders[i]!.module, target })));
-  await Promise.all(clients.map((client, i) => client.call('start', { ratePerSecond, label: rowsOf(run, i) })));
+  await Promise.all(clients.map((client, i) => client.call('start', { ratePerSecond, prefix: rowsOf(run, i) })));
 }
 
-interface Measured {
+interface Observed {
   readonly from: Side;
   readonly to: Side;
   readonly run: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
   readonly switched: Switched;
   readonly followed: Followed;
-  readonly operations: readonly (readonly Operation[])[];
+  readonly stopped: readonly Stopped[];
 }
 
-async function record({ plan, ground, table }: Bench, measured: Measured): Promise<SwitchRecord> {
-  const { from, to, run, switched, followed, operations } = measured;
+async function record({ ground, table }: Bench, observed: Observed): Promise<SwitchRecord> {
+  const { from, to, run, startedAt, endedAt, switched, followed, stopped } = observed;
   const number = (side: Side): number => ground.sides.indexOf(side) + 1;
   const { acceptedAt: at, sentAt: begunAt } = switched;
   const change = { at, begunAt, oldServer: number(from), newServer: number(to) };
-  const clients: ClientRecord[] = [];
-  for (const [i, { label }] of plan.contenders.entries()) {
-    const own = operations[i]!;
-    const writes = table === null ? null : await table.judge(own, rowsOf(run, i));
-    clients.push({ client: label, summary: summarise(own, change), writes });
+  const runs: Measured[] = [];
+  for (const [i, { operations, crashes }] of stopped.entries()) {
+    const own = table === null ? operations.map(asRead) : operations;
+    const verdict = table === null ? NOTHING_WRITTEN : await table.judge(own, rowsOf(run, i));
+    runs.push(measure({ change, startedAt, endedAt }, { operations: own, crashes, ...verdict }));
   }
   return {
     from: from.instanceId,
@@ -124,13 +124,21 @@ async function record({ plan, ground, table }: Bench, measured: Measured): Promi
     callMillis: at - begunAt,
     dnsMillis: followed.namedAt - at,
     bareMillis: followed.answeredAt - at,
-    clients,
+    runs,
   };
+}
+
+const NOTHING_WRITTEN: LedgerVerdict = { lostWrites: 0, doubledWrites: 0 };
+
+/** Without a table a client's writes are reads. */
+function asRead(operation: Operation): Operation {
+  return { ...operation, kind: 'read', id: null };
 }
 
 function targetOf({ url, dnsServers }: Plan, { sides }: Ground, table: BenchTable | null): Ec2Target {
   const expression = url.protocol === 'mysql:' ? MYSQL_IDENTITY : POSTGRES_IDENTITY;
   return {
+    kind: url.protocol === 'mysql:' ? 'mariadb' : 'embedded-postgres',
     name: url.hostname,
     port: portOf(url),
     dnsServers,
@@ -144,7 +152,7 @@ function targetOf({ url, dnsServers }: Plan, { sides }: Ground, table: BenchTabl
 
 /** What the ids of a client's rows begin with. */
 function rowsOf(run: number, client: number): string {
-  return `run${run}-client${client}`;
+  return `run${run}-client${client}-`;
 }
 
 const clientProcess: string = fileURLToPath(new URL('../../failover/client-process.js', import.meta.url));

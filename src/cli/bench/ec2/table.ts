@@ -1,15 +1,7 @@
-import type { Operation } from '../../failover/operation.js';
+import type { LedgerVerdict } from '../../failover/ledger.js';
+import { isSuccess, type Operation } from '../../failover/operation.js';
 import type { Ground } from './ground.js';
 import { at, type Session } from './server.js';
-
-/** What became of the writes of one client, by both servers' word. */
-export interface Writes {
-  readonly acknowledged: number;
-  /** Acknowledged, and on neither server. */
-  readonly lost: number;
-  /** More than once on one server. Servers that replicate have each row once each. */
-  readonly doubled: number;
-}
 
 /** The table of a run with writes, on both servers: made for it, and dropped with it. */
 export class BenchTable {
@@ -49,15 +41,16 @@ export class BenchTable {
     this.#made = false;
   }
 
-  async judge(operations: readonly Operation[], label: string): Promise<Writes> {
+  /** What became of the writes whose ids begin like this, by both servers' word. */
+  async judge(operations: readonly Operation[], prefix: string): Promise<LedgerVerdict> {
     const counts: Map<string, number>[] = [];
     await this.#onBoth(async (session) => {
       const rows = await session.query<{ id: string; times: string }>(
-        `select id, count(*) as times from ${this.name} where id like '${label}-%' group by id`,
+        `select id, count(*) as times from ${this.name} where id like '${prefix}%' group by id`,
       );
       counts.push(new Map(rows.map(({ id, times }) => [id, Number(times)])));
     });
-    return judgeWrites(operations, label, counts);
+    return judgeWrites(operations, counts);
   }
 
   /** One after the other: what the first gets by a statement, the second may get from it. */
@@ -68,19 +61,18 @@ export class BenchTable {
   }
 }
 
-/** @param counts how often each server has each id */
+/**
+ * Lost: acknowledged, and on neither server. Doubled: more than once on one server, because servers that replicate have
+ * each row once each.
+ * @param counts how often each server has each id
+ */
 export function judgeWrites(
   operations: readonly Operation[],
-  label: string,
   counts: readonly ReadonlyMap<string, number>[],
-): Writes {
-  const acknowledged = operations.flatMap(({ kind, server }, index) =>
-    kind === 'write' && server !== null ? [`${label}-${index}`] : [],
+): LedgerVerdict {
+  const lost = operations.filter(
+    (operation) => isSuccess(operation) && operation.id !== null && !counts.some((own) => own.has(operation.id!)),
   );
   const doubled = new Set(counts.flatMap((own) => [...own].flatMap(([id, times]) => (times > 1 ? [id] : []))));
-  return {
-    acknowledged: acknowledged.length,
-    lost: acknowledged.filter((id) => !counts.some((own) => own.has(id))).length,
-    doubled: doubled.size,
-  };
+  return { lostWrites: lost.length, doubledWrites: doubled.size };
 }

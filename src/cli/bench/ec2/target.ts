@@ -3,7 +3,6 @@ import type { Target } from '../../failover/client.js';
 
 /** What a client on EC2 gets: the user's own database, and statements that tell which of its two servers answers. */
 export interface Ec2Target extends Target {
-  readonly url: string;
   readonly sql: Statements;
 }
 
