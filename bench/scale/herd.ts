@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { openFilesFor } from './open-files.js';
 import { LOGIN_MILLIS, type Mode, MODES } from './herd/member.js';
 import { type Panel, plot } from './herd/plot.js';
 import { type Result, stampede } from './herd/stampede.js';
@@ -35,8 +36,10 @@ if (flags.help === true) process.stdout.write(HELP);
 else await bench();
 
 async function bench(): Promise<void> {
+  const processes = flags.processes.split(',').map(Number);
   const [connections, perSecond] = [Number(flags.connections), Number(flags['per-second'])];
   const withinMillis = 1_000 * Number(flags['within-seconds']);
+  openFilesFor(Math.max(...processes) * connections);
   const [cpu] = os.cpus();
   console.log(`${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`);
   console.log(
@@ -45,9 +48,9 @@ async function bench(): Promise<void> {
   const head = ['processes', 'gate', 'waiting log-ins at most', 'half have one, s', 'each has one, s', 'all are back, s', 'log-ins for nobody']; // prettier-ignore
   for (const line of [head, head.map(() => '---')]) console.log(`| ${line.join(' | ')} |`);
   const results: Result[] = [];
-  for (const processes of flags.processes.split(',').map(Number)) {
+  for (const count of processes) {
     for (const mode of flags.modes.split(';').map((text) => text.trim() as Mode)) {
-      const result = await stampede({ mode, processes, connections, perSecond, withinMillis });
+      const result = await stampede({ mode, processes: count, connections, perSecond, withinMillis });
       results.push(result);
       show(result);
     }
