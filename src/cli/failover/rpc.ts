@@ -62,6 +62,15 @@ export class Child<M extends Methods<M>> {
     await gone;
   }
 
+  /** Ends one that has nothing to clean up, whatever it does. */
+  async kill(): Promise<void> {
+    this.#ending = true;
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await gone;
+  }
+
   #receive(message: Message): void {
     if ('note' in message) return this.onNote(message.note);
     const waiting = this.#waiting.get(message.reply);

@@ -1,5 +1,5 @@
 import { AssociateAddressCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -126,6 +126,22 @@ describe('bench failover --ec2', { timeout: 60_000 }, () => {
     expect(bench.error).toContain('ended by itself (3)');
     expect(holderOf(lab)).toBe(first);
     await nothingIsLeft();
+  });
+
+  it('is not held up by a client that never comes back', async () => {
+    const lost = path.join(folder, 'lost');
+    const client = module(
+      'endless',
+      `import { writeFileSync } from 'node:fs';
+      export const open = () => setTimeout(() => { writeFileSync('${lost}', ''); for (;;); }, 4_000) && client;
+      const client = { read: async () => 1, write: async () => 1, close: async () => {} };`,
+    );
+    const bench = start('--client', client, '--watch-millis', '20000');
+    await isOn(second);
+    await expect.poll(() => existsSync(lost), { timeout: 10_000 }).toBe(true);
+    bench.process.kill('SIGINT');
+    expect(await bench.ended).toBe(130);
+    expect(holderOf(lab)).toBe(first);
   });
 
   it('puts it back through failures of the API, whichever call fails', async () => {

@@ -6,6 +6,7 @@ import { FAILED, MISUSED, OK } from '../../command.js';
 import { POOL_SIZE } from '../../failover/client.js';
 import { SIGNALS } from '../../failover/real-network.js';
 import { explainMisuse } from '../../misuse.js';
+import { within } from '../../within.js';
 import { toJson } from '../record.js';
 import { BorrowedAddress, describeRestored, restoreCommand } from './borrowed-address.js';
 import { type Ground, survey } from './ground.js';
@@ -18,6 +19,8 @@ import { BenchTable } from './table.js';
 const INTERRUPTED = 130;
 /** A call that hangs would hold up the restoration. */
 const HTTP = { requestTimeout: 10_000, connectionTimeout: 5_000, throwOnRequestTimeout: true };
+
+const DROP_MILLIS = 30_000;
 
 /** `bench failover --ec2`. Resolves to the exit status; without `--yes` that of arguments that are not enough. */
 export async function runBenchOnEc2(args: readonly string[]): Promise<number> {
@@ -58,6 +61,7 @@ async function benchOnEc2(plan: Plan, stop: AbortSignal, givenUp: AbortSignal): 
   const address = new BorrowedAddress(elasticIp, ground);
   let failure: unknown = null;
   try {
+    // Waited for: one that is under way could not be dropped.
     await table?.create();
     for await (const record of switchBackAndForth({ plan, ground, address, table, signal: stop })) {
       switches.push(record);
@@ -145,7 +149,7 @@ async function cleanUp(
   const { ok, text } = describeRestored(restored, ground);
   process.stderr.write(`${text}\n`);
   try {
-    await table?.drop();
+    if (table !== null) await within(DROP_MILLIS, 'dropping the table', table.drop());
     return ok;
   } catch (error) {
     process.stderr.write(

@@ -44,12 +44,13 @@ export class BorrowedAddress {
   }
 
   /**
-   * Switches it. Whoever calls this waits until it is settled, whatever happens meanwhile: a call that is still under way
+   * Switches it, unless the signal is aborted before the call. Whoever calls this waits until it is settled, whatever happens meanwhile: a call that is still under way
    * could undo the restoration.
    */
-  async point(side: Side): Promise<Switched> {
+  async point(side: Side, signal: AbortSignal): Promise<Switched> {
     const elsewhere = this.#elsewhere(await this.#elasticIp.describe());
     if (elsewhere !== null) throw new Error(`somebody else has moved the Elastic IP to ${elsewhere}`);
+    signal.throwIfAborted();
     // Before the call: one that fails may have been done all the same.
     this.#away = true;
     const sentAt = sharedNow();

@@ -13,10 +13,15 @@ export interface Followed {
 }
 
 const PAUSE_MILLIS = 100;
+/** DNS that has not followed by then does not. */
+const LONGEST_MILLIS = 120_000;
 
 /** The bare limit of a switch: asks for nothing but the new address, ten times a second, then logs in there once. */
 export async function followBare({ url, dnsServers }: Plan, side: Side, signal: AbortSignal): Promise<Followed> {
+  const until = sharedNow() + LONGEST_MILLIS;
   while (!(await names(url.hostname, side.privateAddress, dnsServers))) {
+    if (sharedNow() > until)
+      throw new Error(`${url.hostname} did not answer ${side.privateAddress} in ${LONGEST_MILLIS} ms`);
     await setTimeout(PAUSE_MILLIS, undefined, { signal });
   }
   const namedAt = sharedNow();

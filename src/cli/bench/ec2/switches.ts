@@ -4,7 +4,9 @@ import type { ClientMethods, Stopped } from '../../failover/client-process.js';
 import type { LedgerVerdict } from '../../failover/ledger.js';
 import type { Operation } from '../../failover/operation.js';
 import { Child, sharedNow } from '../../failover/rpc.js';
+import type { Contender } from '../../failover/trial.js';
 import { portOf } from '../../login.js';
+import { within } from '../../within.js';
 import { type Measured, measure } from '../measure.js';
 import type { BorrowedAddress, Switched } from './borrowed-address.js';
 import { type Followed, followBare } from './dns-watch.js';
@@ -36,8 +38,9 @@ export interface Bench {
 
 export const BEFORE_MILLIS: number = 2_000;
 export const GRACE_MILLIS: number = 2_000;
-/** DNS that has not followed by then does not. */
-const FOLLOW_MILLIS = 120_000;
+/** A client's process that takes longer than this to open or to stop never does. */
+const PATIENCE_MILLIS = 30_000;
+const CLOSE_MILLIS = 1_000;
 
 /** Switches back and forth; a fresh process of each client for each switch, all of them at the same time. */
 export async function* switchBackAndForth(bench: Bench): AsyncGenerator<SwitchRecord> {
@@ -53,25 +56,25 @@ async function oneSwitch(bench: Bench, from: Side, to: Side, run: number): Promi
   const clients = plan.contenders.map(() => new Child<ClientMethods>(clientProcess));
   const over = new AbortController();
   // A client that hangs must not hold up the restoration.
-  const endAll = (): void => void Promise.all(clients.map((client) => client.end()));
-  signal.addEventListener('abort', endAll);
+  const killAll = (): void => void Promise.all(clients.map((client) => client.kill()));
+  signal.addEventListener('abort', killAll);
   try {
     await openAll(bench, clients, run);
     const startedAt = sharedNow();
     await setTimeout(BEFORE_MILLIS, undefined, { signal });
-    const deadline = AbortSignal.any([signal, over.signal, AbortSignal.timeout(FOLLOW_MILLIS)]);
-    const following = followBare(plan, to, deadline);
+    const following = followBare(plan, to, AbortSignal.any([signal, over.signal]));
     following.catch(() => {});
-    const switched = await bench.address.point(to);
+    const switched = await bench.address.point(to, signal);
     await setTimeout(Math.max(0, switched.acceptedAt + plan.watchedMillis - sharedNow()), undefined, { signal });
     const endedAt = sharedNow();
-    const stopped = await Promise.all(clients.map((client) => client.call('stop', { graceMillis: GRACE_MILLIS })));
-    const followed = await unlessAborted(following, deadline);
-    return await record(bench, { from, to, run, startedAt, endedAt, switched, followed, stopped });
+    const stopped = await Promise.all(clients.map((client, i) => stop(client, plan.contenders[i]!.label)));
+    const followed = await unlessAborted(following, signal);
+    const observed = { from, to, run, startedAt, endedAt, switched, followed, stopped };
+    return await unlessAborted(record(bench, observed), signal);
   } finally {
     over.abort();
-    signal.removeEventListener('abort', endAll);
-    await Promise.all(clients.map((client) => client.end()));
+    signal.removeEventListener('abort', killAll);
+    await Promise.all(clients.map((client) => client.kill()));
   }
 }
 
@@ -92,8 +95,17 @@ async function openAll(
 ): Promise<void> {
   const target = targetOf(plan, ground, table);
   const { contenders, ratePerSecond } = plan;
-  await Promise.all(clients.map((client, i) => client.call('open', { module: contenders[i]!.module, target })));
+  const open = (client: Child<ClientMethods>, { label, module }: Contender): Promise<void> =>
+    within(PATIENCE_MILLIS, label, client.call('open', { module, target }));
+  await Promise.all(clients.map((client, i) => open(client, contenders[i]!)));
   await Promise.all(clients.map((client, i) => client.call('start', { ratePerSecond, prefix: rowsOf(run, i) })));
+}
+
+async function stop(client: Child<ClientMethods>, label: string): Promise<Stopped> {
+  const stopped = await within(PATIENCE_MILLIS, label, client.call('stop', { graceMillis: GRACE_MILLIS }));
+  // Its connections say goodbye, where they can.
+  await within(PATIENCE_MILLIS, label, client.call('close', { withinMillis: CLOSE_MILLIS }));
+  return stopped;
 }
 
 interface Observed {
