@@ -24,6 +24,9 @@ export interface Skipped {
   readonly reason: string;
 }
 
+/** The wrapper itself does not say that it needs the last two. */
+const AWS_PACKAGES = ['pg', 'aws-advanced-nodejs-wrapper', '@aws-sdk/credential-providers', '@aws-sdk/rds-signer'];
+
 const CLIENTS: readonly Client[] = [
   builtIn('ours', 'eip-pool/pg', 'eip-pool-pg.js', ['pg']),
   builtIn('ours', 'eip-pool/mysql2', 'eip-pool-mysql2.js', ['mysql2'], 'mariadb'),
@@ -33,8 +36,8 @@ const CLIENTS: readonly Client[] = [
   builtIn('peers', 'postgres', 'postgres.js', ['postgres']),
   builtIn('peers', 'postgres-pool', 'postgres-pool.js', ['postgres-pool', 'pg']),
   builtIn('peers', 'generic-pool', 'generic-pool.js', ['generic-pool', 'pg']),
-  builtIn('peers', 'aws-wrapper', 'aws-wrapper.js', ['aws-advanced-nodejs-wrapper', 'pg']),
-  builtIn('peers', 'aws-wrapper tuned', 'aws-wrapper-tuned.js', ['aws-advanced-nodejs-wrapper', 'pg']),
+  builtIn('peers', 'aws-wrapper', 'aws-wrapper.js', AWS_PACKAGES),
+  builtIn('peers', 'aws-wrapper tuned', 'aws-wrapper-tuned.js', AWS_PACKAGES),
   builtIn('peers', 'mysql2', 'mysql2.js', ['mysql2'], 'mariadb'),
   builtIn('peers', 'mariadb', 'mariadb.js', ['mariadb'], 'mariadb'),
 ];

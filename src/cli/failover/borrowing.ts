@@ -7,6 +7,7 @@ interface Borrowable {
   release(client: pg.Client): PromiseLike<void>;
   destroy(client: pg.Client): PromiseLike<void>;
   drain(): PromiseLike<void>;
+  clear(): PromiseLike<void>;
 }
 
 /** Borrows a client of pg for each query, and destroys one whose query failed. */
@@ -22,5 +23,9 @@ export function loadClient(pool: Borrowable): LoadClient {
       throw error;
     }
   };
-  return { write: (id) => portOf(WRITE, [id]), read: () => portOf(READ, []), close: async () => await pool.drain() };
+  const close = async (): Promise<void> => {
+    await pool.drain();
+    await pool.clear();
+  };
+  return { write: (id) => portOf(WRITE, [id]), read: () => portOf(READ, []), close };
 }

@@ -6,7 +6,7 @@ export function open({ name, port, user, password, database }: Target): LoadClie
   const pool = createPool({ host: name, port, user, password, database, connectionLimit: POOL_SIZE });
   return {
     write: async (id) => void (await pool.query(MYSQL_WRITE, [id])),
-    read: async () => (await pool.query<{ port: number }[]>(MYSQL_READ))[0]!.port,
+    read: async () => Number((await pool.query<{ port: bigint }[]>(MYSQL_READ))[0]!.port),
     close: () => pool.end(),
   };
 }

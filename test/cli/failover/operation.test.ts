@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Change, type Operation, summarise } from '../../src/cli/failover/operation.js';
+import { type Change, type Operation, summarise } from '../../../src/cli/failover/operation.js';
 
 /** The fault is in force at 900, the name moves at 1000. */
 const change: Change = { at: 1_000, begunAt: 900, oldServer: 1, newServer: 2 };
