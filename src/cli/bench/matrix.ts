@@ -102,35 +102,40 @@ export class MatrixRun {
     const jobs = Array.from({ length: runs }, (_, run) =>
       rates.flatMap((rate) => faults.map((fault): Job => ({ fault, rate, run }))),
     ).flat();
-    let first: Lane;
-    try {
-      first = await this.#lane(kind);
-    } catch (error) {
-      if (this.#stopped) throw error;
-      for (const { label } of clients) this.#skip(label, messageOf(error));
-      return;
-    }
-    const [total, lanes] = [jobs.length, Math.min(parallel, jobs.length)];
+    const total = jobs.length;
     const work = async (lane: Lane): Promise<void> => {
-      try {
-        for (let job = jobs.shift(); job !== undefined && !this.#stopped; job = jobs.shift()) {
-          this.#say(`${SERVER_NAMES[kind]}, ${total - jobs.length} of ${total}: ${job.fault}, run ${job.run + 1}`);
-          if (lane.arena.failovers >= FAILOVERS_PER_LAB) await lane.renew();
-          await this.#perform(lane, job, clients);
-        }
-      } finally {
+      for (let job = jobs.shift(); job !== undefined && !this.#stopped; job = jobs.shift()) {
+        this.#say(`${SERVER_NAMES[kind]}, ${total - jobs.length} of ${total}: ${job.fault}, run ${job.run + 1}`);
+        if (lane.arena.failovers >= FAILOVERS_PER_LAB) await lane.renew();
+        await this.#perform(lane, job, clients);
+      }
+    };
+    const lanes = await this.#lanes(kind, Math.min(parallel, total), clients);
+    const working = lanes.map(work);
+    try {
+      await Promise.all(working);
+    } catch (error) {
+      await this.stop();
+      await Promise.allSettled(working);
+      throw error;
+    } finally {
+      for (const lane of lanes) {
         await lane.close();
         this.#open.delete(lane);
       }
-    };
-    const others = Array.from({ length: lanes - 1 }, async () => await work(await this.#lane(kind)));
-    try {
-      await Promise.all([work(first), ...others]);
-    } catch (error) {
-      await this.stop();
-      await Promise.allSettled(others);
-      throw error;
     }
+  }
+
+  /** All of them before any measures; none where this machine has no such server. */
+  async #lanes(kind: DatabaseKind, count: number, clients: readonly Client[]): Promise<Lane[]> {
+    const lanes: Lane[] = [];
+    try {
+      while (lanes.length < count) lanes.push(await this.#lane(kind));
+    } catch (error) {
+      if (this.#stopped || lanes.length > 0) throw error;
+      for (const { label } of clients) this.#skip(label, messageOf(error));
+    }
+    return lanes;
   }
 
   async #lane(kind: DatabaseKind): Promise<Lane> {

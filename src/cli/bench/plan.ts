@@ -16,7 +16,7 @@ limit is resolve + connect + log in + one query by a script that is told the mom
 
   --faults A,B      ${wrap([...FAULTS, 'dns', 'all'])} (all)
   --clients A,B     ${wrap([...CLIENT_NAMES, ...CLIENT_GROUPS])} (eip-pool,stock)
-  --client MODULE   a client of yours as well; repeatable
+  --client MODULE   a client of yours as well (alone with --clients yours); repeatable
   --rate A,B        operations a second (100)
   --runs N          runs of each (3)
   --quick           kill, kill-late, silent, alive; eip-pool and pg.Pool; watched for 3 s, two at a time: under 90 s
@@ -30,14 +30,16 @@ limit is resolve + connect + log in + one query by a script that is told the mom
   --markdown FILE   the table, which is printed too
   --real-network    in a network namespace: packets of a silent host and to a public address get lost
 
-A client of yours is a module of these four functions; \`eip_db\` stands for your driver or your whole data layer:
+A client of yours is a module like this one; the lab's name resolves for it as for any other server:
 
-  import { connect } from 'eip_db';
+  import { connect } from './my-data-layer.js';
   let db;
-  export const database = 'postgres';                      // or 'mysql'
-  export const open = async ({ url }) => { db = await connect(url, { max: 10 }); };
-  export const write = (id) => db.query(\`insert into ledger (id) values ('\${id}')\`);
-  export const read = () => db.query('select 1');          // a returned port says which server it was
+  export const database = 'postgres'; // or 'mysql'
+  export const open = async ({ url }) => {
+    db = await connect(url, { max: 10 });
+  };
+  export const write = (id) => db.query('insert into ledger (id) values ($1)', [id]);
+  export const read = () => db.query('select 1'); // may return the server's port; else only the ledgers tell who wrote
   export const close = () => db.end();
 
 Examples:

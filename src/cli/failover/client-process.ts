@@ -102,7 +102,8 @@ const methods: ClientMethods = {
 async function openModule(module: string, target: Target): Promise<LoadClient> {
   const exported = (await import(module)) as { readonly open?: OpenClient } & Partial<LoadClient>;
   if (typeof exported.open !== 'function') throw new Error(`${module} exports no function open`);
-  const opened = ((await exported.open(target)) as LoadClient | undefined) ?? exported;
+  const returned = (await exported.open(target)) as Partial<LoadClient> | undefined;
+  const opened = typeof returned?.write === 'function' ? returned : exported;
   for (const name of ['write', 'read', 'close'] as const) {
     if (typeof opened[name] === 'function') continue;
     throw new Error(`${module}: expected a function ${name}, exported or in what open returns`);

@@ -18,6 +18,8 @@ export async function holdInRecovery(lab: Lab, host: LabHost): Promise<() => Pro
   const held = join(data, HELD);
   // The server runs it in its data folder, and takes a failure for the end of the archive.
   await host.database.query(`alter system set restore_command = 'while [ -e ${HELD} ]; do sleep 0.02; done; false'`);
+  // Otherwise it would take read-only sessions for a moment in between.
+  await host.database.query('alter system set hot_standby = off');
   await writeFile(held, '');
   await writeFile(join(data, 'recovery.signal'), '', { mode: 0o644 });
   const restarted = host.database.restart();

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../errors.js';
+import { within } from '../within.js';
 import type { DatabaseKind, Target } from './client.js';
 import type { ClientMethods, Progress, Stopped } from './client-process.js';
 import { type Fault, specOf } from './fault.js';
@@ -46,6 +47,8 @@ export interface TrialResult {
   readonly courses: readonly Course[];
 }
 
+/** How long a client may take to open its connections to a server that is well. */
+const OPEN_MILLIS = 20_000;
 /** How long a client may take to close before its process is ended instead. */
 const CLOSE_MILLIS = 300;
 const POLL_MILLIS = 50;
@@ -160,7 +163,7 @@ export class Arena {
 
   async #openClient({ label, module }: Contender): Promise<void> {
     try {
-      await this.#client(label).call('open', { module, target: this.target });
+      await within(OPEN_MILLIS, label, this.#client(label).call('open', { module, target: this.target }));
     } catch (error) {
       await this.#end(label);
       throw new OpenError(messageOf(error), { cause: error });
