@@ -41,6 +41,9 @@ was. An Elastic IP or instance with a tag eip-pool:protected, whatever its value
   --restore-seconds N how long to go on trying to put it back while the EC2 API fails (300)
   --json FILE         everything, for eip-pool report
 
+A module of yours exports open({ url, sql }), which returns { read(), write(id), close() }: read and write run sql.read and
+sql.write (null without --table; its parameter is the id) and resolve to the column server of their row.
+
 Example:
   eip-pool bench failover --ec2 --allocation-id eipalloc-0123456789abcdef0 --instances i-0aaaaaaaaaaaaaaaa,i-0bbbbbbbbbbbbbbbb \\
     --url postgres://bench:secret@db.example.com/app
