@@ -29,6 +29,7 @@ limit is resolve + connect + log in + one query by a script that is told the mom
   --json FILE       everything; eip-pool report FILE makes a page of it
   --markdown FILE   the table, which is printed too
   --real-network    in a network namespace: packets of a silent host and to a public address get lost
+  --ec2             with a real Elastic IP and your own database instead: bench failover --ec2 --help
 
 A client of yours is a module like this one; the lab's name resolves for it as for any other server:
 

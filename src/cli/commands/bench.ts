@@ -11,6 +11,10 @@ export const bench: ForeignCommand = {
       process.stderr.write(`bench: expected 'failover', got ${got}; bench failover --help tells more\n`);
       return which === '--help' || which === '-h' ? 0 : MISUSED;
     }
+    if (rest.includes('--ec2')) {
+      const { runBenchOnEc2 } = await import('../bench/ec2/bench-on-ec2.js');
+      return await runBenchOnEc2(rest);
+    }
     const { runBenchFailover } = await import('../bench/failover.js');
     return await runBenchFailover(rest);
   },

@@ -58,7 +58,7 @@ const methods: ClientMethods = {
   },
 
   async open({ module, target }) {
-    if (!lookingUp) lookUpBy(target.dnsServers, target.name);
+    if (!lookingUp && target.dnsServers.length > 0) lookUpBy(target.dnsServers, target.name);
     lookingUp = true;
     const opened = await openModule(module, target);
     await Promise.all(Array.from({ length: POOL_SIZE }, () => opened.read()));
