@@ -131,7 +131,6 @@ const runsOf = (from: number, runs: number, spread: number): number[] =>
 function course(name: string, label: string, runs: number): Course {
   const never = Array.from({ length: runs }, () => null);
   const ours = label.startsWith('eip-pool');
-  if (name === 'dns-drop' || name === 'public') return { firstSuccess: never, until: 'old' };
   if (name === 'alive' || name === 'flicker') {
     return { firstSuccess: ours ? runsOf(640, runs, 350) : never, until: 'old' };
   }
@@ -150,8 +149,7 @@ function course(name: string, label: string, runs: number): Course {
 export function fullMatrix(runs: number = 10): Recording {
   const faults = FAULTS.map(([name, description]) => {
     const clients = CLIENTS.map((label) => client(label, course(name, label, runs)));
-    const made = fault(name, description, clients);
-    return name === 'dns-drop' || name === 'public' ? { ...made, bareMillis: [] } : made;
+    return fault(name, description, clients);
   });
   return recordingOf(faults);
 }

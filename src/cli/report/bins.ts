@@ -18,25 +18,25 @@ export interface Column {
  * Neighbours together, until about `most` are left; those without an operation are left out. No column stands on both
  * sides of the change.
  */
-export function columnsOf({ timeline, summary }: RunRecord, moves: boolean, most: number): Column[] {
+export function columnsOf({ timeline, summary }: RunRecord, most: number): Column[] {
   const [before, after] = [timeline.filter((bin) => bin.at < 0), timeline.filter((bin) => bin.at >= 0)];
   const each = Math.ceil(timeline.length / most);
   const first = summary.firstSuccess ?? Infinity;
-  return [...groups(before, each), ...groups(after, each)].flatMap((bins) => column(bins, moves, first));
+  return [...groups(before, each), ...groups(after, each)].flatMap((bins) => column(bins, first));
 }
 
 function groups(bins: readonly TimelineBin[], each: number): (readonly TimelineBin[])[] {
   return Array.from({ length: Math.ceil(bins.length / each) }, (_, i) => bins.slice(i * each, (i + 1) * each));
 }
 
-function column(bins: readonly TimelineBin[], moves: boolean, firstSuccess: number): Column[] {
+function column(bins: readonly TimelineBin[], firstSuccess: number): Column[] {
   const sum = (figure: (bin: TimelineBin) => number): number => bins.reduce((total, bin) => total + figure(bin), 0);
   const [first, last] = [bins[0]!, bins.at(-1)!];
   const total = sum((bin) => bin.onOld + bin.onNew + bin.errors + bin.hung);
   if (total === 0) return [];
   const old = sum((bin) => bin.onOld) / total;
   const waited = sum((bin) => (bin.at + bin.millis / 2 < firstSuccess ? bin.onNew : 0)) / total;
-  const isRight = !moves || first.at < 0;
+  const isRight = first.at < 0;
   const shares = {
     new: sum((bin) => bin.onNew) / total - waited,
     waited,

@@ -1,5 +1,5 @@
 import { median, quantile } from '../bench/statistics.js';
-import type { ClientRecord, FaultRecord, LatencyHistogram, Recording, RunRecord } from '../bench/recording.js';
+import type { ClientRecord, LatencyHistogram, Recording, RunRecord } from '../bench/recording.js';
 
 /** One figure over all runs. Infinity stands for "never", NaN for "there was none". */
 export interface Spread {
@@ -18,8 +18,6 @@ export type Level = (typeof LEVELS)[number];
 export interface ClientFacts {
   readonly client: string;
   readonly level: Level;
-  /** Until it worked on the new server; where the name does not move, its longest wait. */
-  readonly down: Spread;
   /** The first success of each run; Infinity where there was none. */
   readonly firstSuccesses: readonly number[];
   readonly firstSuccess: Spread;
@@ -28,10 +26,15 @@ export interface ClientFacts {
   readonly lastOnOld: Spread;
   readonly onOld: Spread;
   readonly longestWait: Spread;
+  /** When a caller could first notice, and the longest time without any success; NaN where it was not recorded. */
+  readonly noticed: Spread;
+  readonly unavailable: Spread;
   readonly errors: Spread;
   readonly hung: Spread;
   readonly lost: Spread;
   readonly doubled: Spread;
+  /** Errors that nobody caught. */
+  readonly crashes: Spread;
   /** Errors of all runs together, by outcome. */
   readonly outcomes: readonly (readonly [outcome: string, errors: number])[];
   /** Percentiles: the median of the runs. Maximum: the largest of all. */
@@ -40,12 +43,17 @@ export interface ClientFacts {
   readonly drawn: RunRecord | null;
 }
 
+/** The bare limit against one kind of server. */
+export interface Bare {
+  readonly name: string;
+  readonly limit: Spread;
+}
+
 export interface FaultFacts {
   readonly fault: string;
   readonly description: string;
-  /** The name comes to point to another server. Else all that counts is whether the client goes on. */
-  readonly moves: boolean;
-  readonly bare: Spread;
+  /** One for each kind of server that was measured; none where there is no bare limit. */
+  readonly bares: readonly Bare[];
   readonly clients: readonly ClientFacts[];
 }
 
@@ -54,40 +62,45 @@ export const SLOW_MILLIS: number = 1_000;
 
 export function factsOf({ faults, settings }: Recording): FaultFacts[] {
   return faults.map((record) => {
-    const bare = spread(record.bareMillis);
-    const moves = hasMove(record);
-    const clients = record.clients.map((client) => clientFacts(client, moves, bare, settings.ratePerSecond));
-    return { fault: record.fault, description: record.description, moves, bare, clients };
+    const { fault, description, bareMillis, bareMysqlMillis = [], ratePerSecond = settings.ratePerSecond } = record;
+    const bares = { postgres: spread(bareMillis), mysql: spread(bareMysqlMillis) };
+    return {
+      fault,
+      description,
+      bares: [
+        { name: 'bare limit', limit: bares.postgres },
+        { name: 'bare limit, MySQL', limit: bares.mysql },
+      ].filter(({ limit }) => !Number.isNaN(limit.median)),
+      clients: record.clients.map((client) => {
+        const bare = client.database === 'mysql' ? bares.mysql : bares.postgres;
+        return clientFacts(client, bare.median, ratePerSecond);
+      }),
+    };
   });
 }
 
-function hasMove({ bareMillis, clients }: FaultRecord): boolean {
-  return bareMillis.length > 0 || clients.some(({ runs }) => runs.some(({ summary }) => summary.firstSuccess !== null));
-}
-
-function clientFacts({ client, runs }: ClientRecord, moves: boolean, bare: Spread, rate: number): ClientFacts {
+function clientFacts({ client, runs }: ClientRecord, bareMillis: number, rate: number): ClientFacts {
   const over = (figure: (run: RunRecord) => number): Spread => spread(runs.map(figure));
   const firstSuccesses = runs.map(({ summary }) => summary.firstSuccess ?? Infinity);
-  const firstSuccess = spread(firstSuccesses);
-  const longestWait = over(({ summary }) => summary.longestWait);
   const figures = {
-    down: moves ? firstSuccess : longestWait,
+    firstSuccess: spread(firstSuccesses),
     errors: over(({ summary }) => summary.errors),
     hung: over(({ summary }) => summary.hung),
     lost: over(({ lostWrites }) => lostWrites),
     doubled: over(({ doubledWrites }) => doubledWrites),
+    crashes: over(({ crashes }) => crashes ?? 0),
   };
-  const ratio = firstSuccess.median / bare.median;
   return {
     ...figures,
     client,
-    level: levelOf(figures, bare, rate),
+    level: levelOf(figures, bareMillis, rate),
     firstSuccesses,
-    firstSuccess,
-    ratio,
+    ratio: figures.firstSuccess.median / bareMillis,
     lastOnOld: over(({ summary }) => summary.lastOnOld ?? 0),
     onOld: over(({ summary }) => summary.onOld),
-    longestWait,
+    longestWait: over(({ summary }) => summary.longestWait),
+    noticed: over(({ detectedMillis }) => (detectedMillis === undefined ? NaN : (detectedMillis ?? Infinity))),
+    unavailable: over(({ unavailableMillis }) => unavailableMillis ?? NaN),
     outcomes: outcomesOf(runs),
     latency: {
       before: latencyOf(runs.map(({ latency }) => latency.before)),
@@ -98,17 +111,17 @@ function clientFacts({ client, runs }: ClientRecord, moves: boolean, bare: Sprea
   };
 }
 
+/** What a client must not do in any run, and what it is slow by. */
+type Judged = Pick<ClientFacts, 'firstSuccess' | 'errors' | 'hung' | 'lost' | 'doubled' | 'crashes'>;
+
 /**
- * Broken: in some run it never came back, or operations hung, or writes were lost or doubled.
+ * Broken: in some run it never came back, or operations hung, or writes were lost or doubled, or it crashed.
  * Slow: back more than a second after the bare limit, or more errors than operations are due in a second; medians.
  */
-function levelOf(
-  { down, errors, hung, lost, doubled }: Pick<ClientFacts, 'down' | 'errors' | 'hung' | 'lost' | 'doubled'>,
-  bare: Spread,
-  ratePerSecond: number,
-): Level {
-  if (down.worst === Infinity || hung.worst > 0 || lost.worst > 0 || doubled.worst > 0) return 'broken';
-  const late = down.median - (Number.isFinite(bare.median) ? bare.median : 0);
+function levelOf(judged: Judged, bareMillis: number, ratePerSecond: number): Level {
+  const { firstSuccess, errors, hung, lost, doubled, crashes } = judged;
+  if (firstSuccess.worst === Infinity || [hung, lost, doubled, crashes].some(({ worst }) => worst > 0)) return 'broken';
+  const late = firstSuccess.median - (Number.isFinite(bareMillis) ? bareMillis : 0);
   const failedMillis = (errors.median / ratePerSecond) * 1_000;
   return late > SLOW_MILLIS || failedMillis > SLOW_MILLIS ? 'slow' : 'good';
 }

@@ -28,7 +28,7 @@ export function htmlReport(recording: Recording): string {
 <p class="soft">Failover report, ${date(recording)}. ${settingsOf(recording).join(', ')}.</p>
 </header>
 <main>
-<section aria-label="At a glance">${glanceTable(faults)}${keys()}</section>
+<section aria-label="At a glance">${glanceTable(faults)}${keys()}${skippedOf(recording)}</section>
 ${faults.map((facts, i) => faultSection(facts, i + 1, recording))}
 ${howSection()}
 ${machineSection(recording)}
@@ -46,20 +46,20 @@ function keys(): Markup {
   return markup`<ul class="keys">${LEVELS.map(key)}</ul>`;
 }
 
+function skippedOf({ skipped = [] }: Recording): Markup | null {
+  if (skipped.length === 0) return null;
+  const each = skipped.map(({ client, reason }) => markup`<li><bdi>${client}</bdi>: ${reason}</li>`);
+  return markup`<h3>Not measured</h3><ul>${each}</ul>`;
+}
+
 function faultSection(facts: FaultFacts, number: number, recording: Recording): Markup {
   const id = `fault-${number}`;
-  const bare = Number.isNaN(facts.bare.median) ? '' : ` Bare limit: ${time(facts.bare.median)}.`;
+  const bares = facts.bares.map(({ name, limit }) => ` The ${name}: ${time(limit.median)}.`);
   return markup`<section class="fault" id="${id}" aria-labelledby="${id}-head">
 <h2 id="${id}-head"><bdi>${facts.fault}</bdi></h2>
-<p>${facts.description}${/[.!?]$/.test(facts.description) ? '' : '.'}${bare}</p>
+<p class="description">${facts.description}${/[.!?]$/.test(facts.description) ? '' : '.'}${bares}</p>
 <figure><div class="scroll" role="region" tabindex="0" aria-label="${facts.fault}: timeline">${timelineSvg(facts, spanOf(recording), id, 'page')}</div>
-<figcaption>Each strip: one client, the run in the middle; what became of the operations that were due then.${
-    facts.moves ? ' Waited for it: due while the new server had not done anything yet, and done by it later.' : ''
-  }${
-    facts.moves
-      ? ' The bar under it: from t = 0 to the first success on the new server, median of the runs; the line goes on to the worst, and each small tick is a run.'
-      : ''
-  }</figcaption></figure>
+<figcaption>Each strip: one client, the run in the middle; what became of the operations that were due then. Waited for it: due while the new server had not done anything yet, and done by it later. The bar under it: from t = 0 to the first success on the new server, median of the runs; the line goes on to the worst, and each small tick is a run.</figcaption></figure>
 ${factsTable(facts)}
 ${latencyTable(facts)}
 </section>

@@ -32,12 +32,21 @@ export function markdownReport(recording: Recording): string {
       factsTable(facts),
       latencyTable(facts),
     ]),
+    ...skippedOf(recording),
     '## How this was made',
     HOW.map(([term, text]) => `- **${term}**: ${text}`).join('\n'),
     '## Machine and versions',
     versions(recording),
     '',
   ].join('\n\n');
+}
+
+function skippedOf({ skipped = [] }: Recording): string[] {
+  if (skipped.length === 0) return [];
+  return [
+    '## Not measured',
+    skipped.map(({ client, reason }) => `- ${escapeMarkdown(`${client}: ${reason}`)}`).join('\n'),
+  ];
 }
 
 /** Cells are escaped already. */
@@ -47,14 +56,16 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 function glance(faults: readonly FaultFacts[]): string {
-  const cell = (facts: ClientFacts | null, moves: boolean): string =>
-    facts === null ? '' : [`${MARKS[facts.level]} **${time(facts.down.median)}**`, ...damages(facts, moves)].join(', ');
+  const cell = (facts: ClientFacts | null): string =>
+    facts === null
+      ? ''
+      : [`${MARKS[facts.level]} **${time(facts.firstSuccess.median)}**`, ...damages(facts)].join(', ');
   return table(
     ['client', 'worst of all', ...faults.map(({ fault }) => escapeMarkdown(fault))],
     overall(faults).map((row) => [
       escapeMarkdown(row.client),
       `${MARKS[row.level]} **${time(row.down)}**, ${summaryOf(row)}`,
-      ...row.cells.map((facts, i) => cell(facts, faults[i]!.moves)),
+      ...row.cells.map(cell),
     ]),
   );
 }
@@ -65,28 +76,42 @@ const FACTS_HEAD: readonly string[] = [
   'middle half',
   'of the bare limit',
   'last on the old server, ms',
+  'noticed, ms',
+  'longest gap, ms',
   'longest wait, ms',
   'errors',
   'errors by outcome, all runs',
   'hung',
   'lost writes',
   'doubled writes',
+  'crashes',
 ];
 
-function factsTable({ clients, bare, moves }: FaultFacts): string {
-  const bareRow = ['bare limit', pair(bare), middleHalf(bare), '1×', ...FACTS_HEAD.slice(4).map(() => '')];
+function factsTable({ clients, bares }: FaultFacts): string {
+  const bareRows = bares.map(({ name, limit }) => [
+    name,
+    pair(limit),
+    middleHalf(limit),
+    '1×',
+    ...FACTS_HEAD.slice(4).map(() => ''),
+  ]);
   const rows = clients.map((facts) => [
     escapeMarkdown(facts.client),
-    ...(moves ? [pair(facts.firstSuccess), middleHalf(facts.firstSuccess), ratio(facts.ratio)] : ['–', '–', '–']),
+    pair(facts.firstSuccess),
+    middleHalf(facts.firstSuccess),
+    ratio(facts.ratio),
     pair(facts.lastOnOld),
+    pair(facts.noticed),
+    pair(facts.unavailable),
     pair(facts.longestWait),
     pair(facts.errors),
     escapeMarkdown(outcomes(facts)),
     pair(facts.hung),
     pair(facts.lost),
     pair(facts.doubled),
+    pair(facts.crashes),
   ]);
-  return `Median (worst) of the runs.\n\n${table(FACTS_HEAD, Number.isNaN(bare.median) ? rows : [bareRow, ...rows])}`;
+  return `Median (worst) of the runs.\n\n${table(FACTS_HEAD, [...bareRows, ...rows])}`;
 }
 
 function latencyTable({ clients }: FaultFacts): string {

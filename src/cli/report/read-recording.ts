@@ -92,6 +92,11 @@ function orNull(reader: Reader, instead: number | null): Reader {
   return (value, path) => (value === null ? instead : reader(value, path));
 }
 
+/** What an older or simpler recording may lack. */
+function optional(reader: Reader): Reader {
+  return (value, path) => (value === undefined ? undefined : reader(value, path));
+}
+
 const count: Reader = number(0, 'a number of at least 0');
 const above: Reader = number(Number.MIN_VALUE, 'a number above 0');
 const millis: Reader = number(0, 'milliseconds, at least 0');
@@ -126,6 +131,9 @@ const run: Reader = object({
   outcomes: record(count),
   latency: object({ before: histogram, during: histogram, after: histogram }),
   timeline: list(object({ at: moment, millis: above, onOld: count, onNew: count, errors: count, hung: count }), 0),
+  detectedMillis: optional(orNull(moment, Infinity)),
+  unavailableMillis: optional(millis),
+  crashes: optional(count),
 });
 
 const recording: Reader = object({
@@ -139,14 +147,19 @@ const recording: Reader = object({
     beforeMillis: millis,
     watchedMillis: above,
     graceMillis: millis,
+    settleMillis: optional(millis),
+    parallel: optional(above),
   }),
   faults: list(
     object({
       fault: text,
       description: text,
       bareMillis: list(orNull(millis, Infinity), 0),
-      clients: list(object({ client: text, runs: list(run, 1) }), 1),
+      bareMysqlMillis: optional(list(orNull(millis, Infinity), 0)),
+      ratePerSecond: optional(above),
+      clients: list(object({ client: text, database: optional(text), runs: list(run, 1) }), 1),
     }),
     1,
   ),
+  skipped: optional(list(object({ client: text, reason: text }), 0)),
 });

@@ -38,8 +38,10 @@ header{padding-top:2.5rem}
 h1{font-size:2rem;line-height:1.2;letter-spacing:-.015em;margin:0 0 .35rem;font-weight:700}
 h2{font-size:1.4rem;line-height:1.25;letter-spacing:-.01em;margin:0 0 .25rem;font-weight:680}
 h3{font-size:1rem;margin:2rem 0 .5rem;font-weight:650}
+h1,h2,p,li{overflow-wrap:anywhere}
 p{max-width:46rem;margin:.25rem 0 .75rem}
 a{color:var(--accent);text-underline-offset:.15em}
+.description::first-letter{text-transform:uppercase}
 .soft{color:var(--soft)}
 section{margin-top:2rem}
 section.fault{margin-top:3.5rem;padding-top:2rem;border-top:1px solid var(--line)}

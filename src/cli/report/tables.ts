@@ -14,22 +14,22 @@ export function glanceTable(faults: readonly FaultFacts[]): Markup {
   const rows = overall(faults).map(
     (row) => markup`<tr><th scope="row"><bdi>${row.client}</bdi></th>
 <td class="total ${row.level}"><b>${MARKS[row.level]} ${time(row.down)}</b><span>${summaryOf(row)}</span></td>${row.cells.map(
-      (cell, i) => glanceCell(cell, faults[i]!.moves),
+      (cell) => glanceCell(cell),
     )}</tr>
 `,
   );
   return scrolling(
     'At a glance',
-    markup`<table class="glance"><caption><span>How long it was down (median of the runs) and what broke, for each fault; first of all the worst run of any. Down: from t = 0 to the first success on the new server; where the name does not move, the longest wait.</span></caption>
+    markup`<table class="glance"><caption><span>From t = 0 to the first success on the new server, median of the runs, and what broke, for each fault; first of all the worst run of any fault.</span></caption>
 <thead><tr><th scope="col">client</th><th scope="col">worst of all</th>${heads}</tr></thead>
 <tbody>${rows}</tbody></table>`,
   );
 }
 
-function glanceCell(cell: ClientFacts | null, moves: boolean): Markup {
+function glanceCell(cell: ClientFacts | null): Markup {
   if (cell === null) return markup`<td><span>not measured</span></td>`;
-  const lines = damages(cell, moves).map((line) => markup`<span>${line}</span>`);
-  return markup`<td class="${cell.level}"><b>${MARKS[cell.level]} ${time(cell.down.median)}</b>${lines}</td>`;
+  const lines = damages(cell).map((line) => markup`<span>${line}</span>`);
+  return markup`<td class="${cell.level}"><b>${MARKS[cell.level]} ${time(cell.firstSuccess.median)}</b>${lines}</td>`;
 }
 
 /** Must be nothing in every run. */
@@ -37,24 +37,26 @@ function bad(spread: Spread): Markup {
   return spread.worst > 0 ? markup`<td class="bad">${pair(spread)}</td>` : markup`<td>${pair(spread)}</td>`;
 }
 
-export function factsTable({ fault, clients, bare, moves }: FaultFacts): Markup {
-  const bareRow = markup`<tr class="bare"><th scope="row">bare limit</th><td>${figure(bare.median)}</td><td>${figure(bare.worst)}</td><td>${middleHalf(bare)}</td><td>1×</td><td></td><td></td><td></td><td></td><td></td><td></td><td></td></tr>`;
+export function factsTable({ fault, clients, bares }: FaultFacts): Markup {
+  const bareRows = bares.map(
+    ({ name, limit }) =>
+      markup`<tr class="bare"><th scope="row">${name}</th><td>${figure(limit.median)}</td><td>${figure(limit.worst)}</td><td>${middleHalf(limit)}</td><td>1×</td><td class="set" colspan="10"></td></tr>`,
+  );
   const rows = clients.map(
-    (facts) => markup`<tr><th scope="row"><bdi>${facts.client}</bdi></th>${firstSuccess(facts, moves)}
-<td class="set">${pair(facts.lastOnOld)}</td><td>${pair(facts.longestWait)}</td><td>${pair(facts.errors)}</td><td class="text">${outcomes(facts)}</td>${bad(facts.hung)}${bad(facts.lost)}${bad(facts.doubled)}</tr>
+    (facts) => markup`<tr><th scope="row"><bdi>${facts.client}</bdi></th>${firstSuccess(facts)}
+<td class="set">${pair(facts.noticed)}</td><td>${pair(facts.lastOnOld)}</td><td>${pair(facts.unavailable)}</td><td>${pair(facts.longestWait)}</td><td>${pair(facts.errors)}</td><td class="text">${outcomes(facts)}</td>${bad(facts.hung)}${bad(facts.lost)}${bad(facts.doubled)}${bad(facts.crashes)}</tr>
 `,
   );
   return scrolling(
     `${fault}: the facts`,
     markup`<table><caption><span><strong>The facts</strong> Milliseconds after t = 0, and counts: median (worst) of the runs. Errors by outcome: all runs together.</span></caption>
-<thead><tr><td></td><th class="group" scope="colgroup" colspan="4">first success on the new server</th><th class="group set" scope="colgroup" colspan="7">what it cost</th></tr>
-<tr><th scope="col">client</th><th scope="col">median</th><th scope="col">worst</th><th scope="col">middle half</th><th scope="col">of the bare limit</th><th class="set" scope="col">last on the old&nbsp;server</th><th scope="col">longest wait</th><th scope="col">errors</th><th class="text" scope="col">errors by outcome</th><th scope="col">hung</th><th scope="col">lost writes</th><th scope="col">doubled writes</th></tr></thead>
-<tbody>${Number.isNaN(bare.median) ? null : bareRow}${rows}</tbody></table>`,
+<thead><tr><td></td><th class="group" scope="colgroup" colspan="4">first success on the new server</th><th class="group set" scope="colgroup" colspan="10">what it cost</th></tr>
+<tr><th scope="col">client</th><th scope="col">median</th><th scope="col">worst</th><th scope="col">middle half</th><th scope="col">of the bare limit</th><th class="set" scope="col">noticed</th><th scope="col">last on old server</th><th scope="col">longest gap</th><th scope="col">longest wait</th><th scope="col">errors</th><th class="text" scope="col">errors by outcome</th><th scope="col">hung</th><th scope="col">lost writes</th><th scope="col">doubled writes</th><th scope="col">crashes</th></tr></thead>
+<tbody>${bareRows}${rows}</tbody></table>`,
   );
 }
 
-function firstSuccess({ firstSuccess, ratio: ofBare }: ClientFacts, moves: boolean): Markup {
-  if (!moves) return markup`<td>–</td><td>–</td><td>–</td><td>–</td>`;
+function firstSuccess({ firstSuccess, ratio: ofBare }: ClientFacts): Markup {
   const never = (value: number): Markup =>
     value === Infinity ? markup`<td class="bad">never</td>` : markup`<td>${figure(value)}</td>`;
   return markup`${never(firstSuccess.median)}${never(firstSuccess.worst)}<td>${middleHalf(firstSuccess)}</td><td>${ratio(ofBare)}</td>`;

@@ -43,11 +43,11 @@ ${own === 'file' ? markup`<style>${trusted(SVG_STYLE)}</style>` : null}
 <defs><clipPath id="${id}-labels"><rect width="${LEFT - 8}" height="${height}"/></clipPath>${trusted(patterns(id))}</defs>
 ${own === 'file' ? markup`<rect class="paper" width="${WIDTH}" height="${height}"/>` : null}
 ${grid(span, x, bottom)}
-${facts.clients.map((client, i) => row(client, facts, TOP + i * ROW, x, id))}
+${facts.clients.map((client, i) => row(client, TOP + i * ROW, x, id))}
 <path class="zero" d="M${coordinate(x(0))} ${TOP - 8}V${bottom}"/>
-<text class="zero-label" x="${coordinate(x(0))}" y="${TOP - 15}" text-anchor="${anchorAt(x(0))}">t = 0${facts.moves ? ': the fault is in force, the name has moved' : ': the fault is in force'}</text>
-<text class="head" x="${WIDTH}" y="${TOP - 15}" text-anchor="end">${facts.moves ? 'down' : 'longest wait'}</text>
-${legend(height - 14, id, facts.moves)}
+<text class="zero-label" x="${coordinate(x(0))}" y="${TOP - 15}" text-anchor="${anchorAt(x(0))}">t = 0: the fault is in force, the name has moved</text>
+<text class="head" x="${WIDTH}" y="${TOP - 15}" text-anchor="end">first success</text>
+${legend(height - 14, id)}
 </svg>`;
 }
 
@@ -65,9 +65,11 @@ function anchorAt(x: number): string {
   return x < LEFT + 170 ? 'start' : 'middle';
 }
 
-function describe({ clients, moves }: FaultFacts): string {
-  const each = clients.map(({ client, down }) => `${client}: ${time(down.median)}, worst ${time(down.worst)}`);
-  return `${moves ? 'Time to the first success on the new server' : 'Longest wait of an operation'}, median of the runs. ${each.join('; ')}.`;
+function describe({ clients }: FaultFacts): string {
+  const each = clients.map(
+    ({ client, firstSuccess: { median, worst } }) => `${client}: ${time(median)}, worst ${time(worst)}`,
+  );
+  return `Time to the first success on the new server, median of the runs. ${each.join('; ')}.`;
 }
 
 const TICKS: readonly number[] = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000, 300_000, 3_600_000];
@@ -84,9 +86,9 @@ function grid(span: Span, x: (at: number) => number, bottom: number): Markup[] {
   });
 }
 
-function row(client: ClientFacts, { moves }: FaultFacts, top: number, x: (at: number) => number, id: string): Markup {
-  const columns = client.drawn === null ? [] : columnsOf(client.drawn, moves, MOST_COLUMNS);
-  const { median, worst } = client.down;
+function row(client: ClientFacts, top: number, x: (at: number) => number, id: string): Markup {
+  const columns = client.drawn === null ? [] : columnsOf(client.drawn, MOST_COLUMNS);
+  const { median, worst } = client.firstSuccess;
   const strip =
     columns.length === 0
       ? markup`<text class="tick" x="${LEFT + 8}" y="${top + 16}">no run of it was drawn</text>`
@@ -94,7 +96,7 @@ function row(client: ClientFacts, { moves }: FaultFacts, top: number, x: (at: nu
   return markup`<g><title>${client.client}</title>
 <text class="client" clip-path="url(#${id}-labels)" x="0" y="${top + 17}">${client.client}</text>
 ${strip}
-${moves ? downtime(client, top + STRIP + 6, x) : null}
+${downtime(client, top + STRIP + 6, x)}
 <text class="figure ${client.level}" x="${WIDTH}" y="${top + 13}" text-anchor="end">${time(median)}</text>
 <text class="tick" x="${WIDTH}" y="${top + 28}" text-anchor="end">${worst === median ? (Number.isFinite(worst) ? '' : 'in every run') : `worst ${time(worst)}`}</text>
 </g>
@@ -125,10 +127,11 @@ function area(columns: readonly Column[], state: State, top: number, x: (at: num
 }
 
 /** A bar from t = 0 to the median first success, a line to the worst, a tick for each run; an arrow where it is never. */
-function downtime({ down, firstSuccesses }: ClientFacts, y: number, x: (at: number) => number): Markup {
-  const [zero, median, worst] = [x(0), x(down.median), x(down.worst)].map(coordinate);
+function downtime({ firstSuccess, firstSuccesses }: ClientFacts, y: number, x: (at: number) => number): Markup {
+  const [zero, median, worst] = [x(0), x(firstSuccess.median), x(firstSuccess.worst)].map(coordinate);
   const ticks = firstSuccesses.filter(Number.isFinite).map((at) => `M${coordinate(x(at))} ${y - 4}v8`);
-  const arrow = down.worst === Infinity ? markup`<path class="arrow" d="M${RIGHT - 2} ${y - 5}l9 5l-9 5z"/>` : null;
+  const arrow =
+    firstSuccess.worst === Infinity ? markup`<path class="arrow" d="M${RIGHT - 2} ${y - 5}l9 5l-9 5z"/>` : null;
   return markup`<path class="whisker" d="M${zero!} ${y}H${worst!}${[...new Set(ticks)].join('')}"/><path class="down" d="M${zero!} ${y}H${median!}"/>${arrow}`;
 }
 
@@ -142,14 +145,13 @@ const LEGEND: Readonly<Record<State, readonly [text: string, left: number]>> = {
   hung: ['hung', 662],
 };
 
-function legend(y: number, id: string, moves: boolean): Markup {
-  const shown = STATES.filter((state) => moves || state === 'before' || state === 'error' || state === 'hung');
-  const entries = shown.map((state) => {
+function legend(y: number, id: string): Markup {
+  const entries = STATES.map((state) => {
     const [text, left] = LEGEND[state];
     return markup`<rect class="${state}" fill="url(#${id}-${state})" x="${LEFT + left}" y="${y - 12}" width="22" height="14"/><text class="tick" x="${LEFT + left + 28}" y="${y}">${text}</text>`;
   });
-  const down = markup`<path class="down" d="M0 ${y - 4}h22"/><text class="tick" x="30" y="${y}">down, median run</text>`;
-  return markup`${moves ? down : null}${entries}`;
+  const down = markup`<path class="down" d="M0 ${y - 4}h22"/><text class="tick" x="30" y="${y}">until first success</text>`;
+  return markup`${down}${entries}`;
 }
 
 /** A colour and a texture for each state: either is enough to tell them apart. */

@@ -42,20 +42,21 @@ export const MARKS: Readonly<Record<Level, string>> = { good: '●', slow: '▲'
 export const LEVEL_TEXTS: Readonly<Record<Level, string>> = {
   good: 'back within 1 s of the bare limit, and no more errors than operations are due in 1 s (medians)',
   slow: 'later, or more errors than that',
-  broken: 'in some run it never came back, operations hung, or writes were lost or doubled',
+  broken: 'in some run it never came back, operations hung, writes were lost or doubled, or it crashed',
 };
 
 /** What a user of this client notices, worst first; empty where all went well. Worst of the runs where it must not happen. */
-export function damages(facts: ClientFacts, moves: boolean): string[] {
-  const { lost, doubled, hung, errors, onOld, firstSuccess, lastOnOld } = facts;
-  const stays = moves && firstSuccess.median === Infinity && onOld.median > 0;
+export function damages(facts: ClientFacts): string[] {
+  const { lost, doubled, crashes, hung, errors, onOld, firstSuccess, lastOnOld } = facts;
+  const stays = firstSuccess.median === Infinity && onOld.median > 0;
   const some = (count: number, what: string): string[] => (count > 0 ? [`${figure(count)} ${what}`] : []);
   return [
     ...some(lost.worst, 'lost'),
     ...some(doubled.worst, 'doubled'),
+    ...some(crashes.worst, crashes.worst === 1 ? 'crash' : 'crashes'),
     ...some(hung.worst, 'hung'),
     ...some(errors.median, errors.median === 1 ? 'error' : 'errors'),
-    ...(stays ? ['stays on old'] : moves && lastOnOld.median >= 10 ? [`on old ${time(lastOnOld.median)}`] : []),
+    ...(stays ? ['stays on old'] : lastOnOld.median >= 10 ? [`on old ${time(lastOnOld.median)}`] : []),
   ];
 }
 
@@ -80,7 +81,7 @@ export function overall(faults: readonly FaultFacts[]): Overall[] {
   return [...names].map((client) => {
     const cells = faults.map(({ clients }) => clients.find((one) => one.client === client) ?? null);
     const count = (level: Level): number => cells.filter((cell) => cell?.level === level).length;
-    const downs = cells.map((cell) => cell?.down.worst ?? -Infinity);
+    const downs = cells.map((cell) => cell?.firstSuccess.worst ?? -Infinity);
     const down = Math.max(...downs);
     const [broken, slow] = [count('broken'), count('slow')];
     return {
@@ -120,7 +121,7 @@ export function settingsOf({ settings, machine }: Recording): string[] {
 export const HOW: readonly (readonly [term: string, text: string])[] = [
   [
     't = 0',
-    'The later of two moments: the DNS server gives the new answer; the fault is in force. Where the name moves late, the server has been down for that long already at t = 0.',
+    'The later of two moments: the DNS server gives the new answer; the fault is in force. Where the name moves late, the server has been down for that long already at t = 0: the longest gap tells how long nothing worked.',
   ],
   [
     'The load',
@@ -140,7 +141,7 @@ export const HOW: readonly (readonly [term: string, text: string])[] = [
   ],
   [
     'Hung, never',
-    'Only as long as it was watched: hung is what had not ended when the watch ended, never is what had not happened by then.',
+    'Only as long as it was watched: hung (in the timeline and the counts) is what had not ended when the watch ended; never is what had not happened by then. A client that has been well on the new server for a while may be watched no longer: its strip ends there.',
   ],
   [
     'What is noisy',
