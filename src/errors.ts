@@ -22,6 +22,8 @@ export type ErrorCode =
   | 'TOO_MANY_WAITING'
   /** There has been no usable server for `failFastAfterMillis`. */
   | 'FAILING_FAST'
+  /** The server takes no writes, and `role: 'writable'` was asked for. */
+  | 'READ_ONLY_SERVER'
   /** `resume()` ended a pause before every lease was back. */
   | 'PAUSE_ENDED'
   /** COMMIT was sent, and nobody can say whether it was done. */
