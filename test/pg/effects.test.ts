@@ -20,10 +20,16 @@ beforeAll(async () => {
   await admin('alter role app superuser');
   client = new pg.Client({ host: database.address, port: database.port, ...lab.connection });
   await client.connect();
+  for (const name of ['dblink', 'tablefunc', 'xml2', 'pg_surgery', 'pg_visibility']) {
+    await client.query(`create extension ${name}`);
+  }
+  await client.query(PREPARED);
+  const { host, port, user, password, database: dbname } = client;
+  const dsn = Object.entries({ host, port, user, password, dbname }).map(([name, value]) => `${name}=${value}`);
+  await client.query('select set_config($1, $2, false)', ['app.dsn', dsn.join(' ')]);
 }, 60_000);
 afterAll(async () => {
   await client?.end();
-  if (lab !== undefined) await admin(`select pg_read_file('PG_VERSION')`);
   await lab?.close();
 });
 
@@ -38,6 +44,15 @@ async function readOnly(sql: string): Promise<unknown> {
     throw error;
   }
 }
+
+const PREPARED = `
+  create table t0 (n int, a int[]);
+  create index brin on t0 using brin (n) with (pages_per_range = 1);
+  create index gin on t0 using gin (a);
+  insert into t0 select n, array[n] from generate_series(1, 1000) as n;
+  create table x (a int, b text);
+  insert into x values (1, '<a/>');
+  create view lateral_t as select pg_advisory_lock(8)::text as a, '1' as b`;
 
 /** What tells that something has happened. */
 const lsn = 'select pg_current_wal_insert_lsn()::text as v';
@@ -62,6 +77,21 @@ describe('READ ONLY lets pass, with an effect that stays,', () => {
     ["select query_to_xml('select pg_advisory_lock(3)', true, true, '') as v", locks],
     ["select ts_stat('select to_tsvector(pg_advisory_lock(4)::text)') as v", locks],
     ['select pg_stat_reset_shared(null) as v', 'select stats_reset::text as v from pg_stat_bgwriter'],
+    ["select pg_replication_origin_create('o') as v", 'select count(*)::int as v from pg_replication_origin'],
+    ["select dblink_connect('c', current_setting('app.dsn')) as v", 'select dblink_get_connections() as v'],
+    ["select 1 as v from crosstab('select pg_advisory_lock(5)::text, $$1$$, $$1$$') as c(a text, b text)", locks],
+    ["select 1 as v from connectby('lateral_t', 'a', 'b', '1', 0) as c(a text, b text, l int)", locks],
+    [
+      "select 1 as v from xpath_table('a', 'b', 'x', '/a', 'pg_advisory_lock(6) is not null') as c(a int, b text)",
+      locks,
+    ],
+    ["select ts_rewrite('a', 'select to_tsquery($$a$$), to_tsquery($$b$$ || pg_advisory_lock(7)::text)') as v", locks],
+    ["select brin_summarize_new_values('brin') as v", lsn],
+    ["select gin_clean_pending_list('gin') as v", lsn],
+    ["select heap_force_freeze('t0', array['(0,1)'::tid]) as v", lsn],
+    ["select pg_truncate_visibility_map('t0') as v", lsn],
+    ["select pg_backup_start('one', true) as v", lsn],
+    ['select pg_backup_stop() as v', lsn],
     [
       'select pg_reload_conf() as v',
       // The server notes when it read its files last.
