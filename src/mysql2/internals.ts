@@ -52,9 +52,11 @@ interface PoolPrivate {
   readonly _connectionQueue: Ring<GetCallback>;
 }
 
+export type ResultCallback = (error: NodeJS.ErrnoException | null, rows?: unknown, fields?: unknown) => void;
+
 /** A command on its way: a handshake, a statement. */
-interface Command extends EventEmitter {
-  onResult?: ((...args: unknown[]) => void) | undefined;
+export interface Command extends EventEmitter {
+  onResult?: ResultCallback | undefined;
   readonly sql?: unknown;
   readonly timeout?: number;
   readonly queryTimeout?: unknown;
@@ -140,9 +142,16 @@ export function waiting(pool: mysql.Pool): GetCallback[] {
   return Array.from({ length: queue.length }, (_, index) => queue.get(index)!);
 }
 
-/** The caller is served next. */
-export function queueFirst(pool: mysql.Pool, callback: GetCallback): void {
-  priv(pool)._connectionQueue.unshift(callback);
+/** The caller comes into the queue behind as many as `place` says. */
+export function queueAt(pool: mysql.Pool, place: number, callback: GetCallback): void {
+  const { _connectionQueue: queue } = priv(pool);
+  if (place === 0) return void queue.unshift(callback);
+  const behind: GetCallback[] = [];
+  while (queue.length > place) {
+    behind.push(queue.get(place)!);
+    queue.removeOne(place);
+  }
+  for (const each of [callback, ...behind]) queue.push(each);
 }
 
 export function unqueue(pool: mysql.Pool, callback: GetCallback): void {
@@ -160,6 +169,16 @@ export function pulse(pool: mysql.Pool, serve: (callback: GetCallback) => void):
     const next = own._connectionQueue.shift();
     if (next !== undefined) serve(next);
   }
+}
+
+/** Shows each command to `look` before it goes its way. */
+export function onCommand(connection: mysql.Connection, look: (command: Command) => void): void {
+  const own = connection as unknown as { addCommand: (command: Command) => Command };
+  const { addCommand } = own;
+  own.addCommand = (command) => {
+    look(command);
+    return addCommand.call(connection, command);
+  };
 }
 
 /** Is a command on it that the server has not answered yet? */

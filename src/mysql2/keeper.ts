@@ -1,8 +1,10 @@
 import type * as mysql from 'mysql2';
 import type { Address } from '../endpoint/address.js';
 import { isEipPoolError } from '../errors.js';
+import { type Making, Makings } from '../failover/makings.js';
 import type { ReadFailoverOptions, Route } from '../failover/options.js';
 import { Trouble } from '../failover/trouble.js';
+import { Turns } from '../failover/turns.js';
 import { Waits } from '../failover/waits.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
@@ -21,7 +23,7 @@ import {
   newestWaiting,
   pulse,
   putBack,
-  queueFirst,
+  queueAt,
   quit,
   isBusy,
   settingsOf,
@@ -31,7 +33,9 @@ import {
   waiting,
 } from './internals.js';
 import { PooledConnection, type PoolSide } from './pooled-connection.js';
-import { refusalOf } from './server-errors.js';
+import { askRole } from './role.js';
+import { isServerError, refusalOf } from './server-errors.js';
+import { Statements } from './statements.js';
 
 /** One caller for whom there was no connection at once. */
 interface Waiter {
@@ -39,9 +43,9 @@ interface Waiter {
   /** Stands for him in mysql2's queue. */
   token: GetCallback;
   answered: boolean;
-  /** The connection that is being made for him. */
-  making: TrackedSocket | null;
 }
+
+type OneMaking = Making<mysql.PoolConnection, Waiter>;
 
 export interface KeeperOptions {
   readonly driver: Driver;
@@ -66,7 +70,9 @@ export class Keeper {
   readonly #side: PoolSide;
   readonly #connectTimeout: number;
   readonly #waiters: WeakMap<GetCallback, Waiter> = new WeakMap();
-  readonly #making: Set<Waiter> = new Set();
+  readonly #turns: Turns<Waiter> = new Turns();
+  readonly #makings: Makings<mysql.PoolConnection, Waiter> = new Makings();
+  readonly #statements: Statements;
   /** Leased on an address that was left: not counted, but still their callers'. */
   readonly #draining: Set<mysql.PoolConnection> = new Set();
   /** Connections on which the next statement can run, leased or idle. */
@@ -97,6 +103,10 @@ export class Keeper {
       drained: (connection) => this.#drain(connection),
       madeRoom: () => this.#pulseSoon(),
     };
+    this.#statements = new Statements({
+      readOnly: (connection, error) => this.#demoted(connection, error),
+      release: (connection) => this.release(connection),
+    });
   }
 
   get drainingCount(): number {
@@ -121,31 +131,43 @@ export class Keeper {
     // This is every query's path: two readings of the clock, a look at the socket, and the driver.
     if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.get(callback));
     else if (hasFree(this.#pool)) this.#options.get((error, connection) => this.#check(callback, error, connection));
-    else this.#enter(this.#waiters.get(callback) ?? this.#waiter(callback));
+    else this.#enter(callback);
   }
 
   /** `pool.releaseConnection`. */
   release(connection: mysql.PoolConnection): void {
+    if (this.#statements.holds(connection)) return;
     const socket = this.#alive.get(connection);
     if (socket === undefined || isRemoved(connection)) {
       // mysql2 only ends its half of the stream, which a host that is gone never answers.
       if (!isBusy(connection)) socket?.expectEnd();
       this.#pulseSoon();
     } else if (hasTimedOut(connection)) {
-      this.abandon(connection, new Error('the connection still waited for a statement that had timed out'));
+      this.#abandon(connection, socket);
     } else if (this.#draining.has(connection) || !this.#isCurrent(socket)) {
       this.#part(connection, socket);
     } else {
       this.#options.release(connection);
+      if (this.#strained && this.#makings.size > 0) process.nextTick(() => this.#relieve());
     }
   }
 
   /** The statement on it timed out: nobody waits for its reply, and nothing else can be run on it. */
-  abandon(connection: mysql.PoolConnection, error: Error): void {
+  #abandon(connection: mysql.PoolConnection, socket: TrackedSocket): void {
     silence(connection);
     takeOut(this.#pool, connection);
-    this.#alive.get(connection)?.destroy(error);
+    socket.destroy(new Error('the connection still waited for a statement that had timed out'));
     this.#pulseSoon();
+  }
+
+  /** Attempts fail, and a connection became free: a caller for whom one was to be made takes it. */
+  #relieve(): void {
+    if (!hasFree(this.#pool) || counts(this.#pool).waiting > 0) return;
+    const making = this.#makings.relieve();
+    if (making === undefined) return;
+    takeOut(this.#pool, making.connection);
+    this.#again(making.caller);
+    making.socket.destroy();
   }
 
   /** Before mysql2's `end()`; resolves what it does not. */
@@ -154,11 +176,10 @@ export class Keeper {
     putBack(this.#pool, this.#draining);
     if (!this.#strained) return;
     // A connection that is being made is awaited, as mysql2 does; in a failover there is nothing to wait for.
-    for (const waiter of [...this.#making]) {
-      const connection = [...this.#alive].find(([, socket]) => socket === waiter.making)?.[0];
-      if (connection !== undefined) takeOut(this.#pool, connection);
-      this.#answer(waiter, closedError());
-      waiter.making?.destroy();
+    for (const { connection, caller, socket } of this.#makings.drop()) {
+      takeOut(this.#pool, connection);
+      this.#answer(caller, closedError());
+      socket.destroy();
     }
   }
 
@@ -170,9 +191,8 @@ export class Keeper {
   }
 
   #waiter(answer: GetCallback): Waiter {
-    const token: GetCallback = (error, connection) => this.#serve(waiter, error, connection);
-    const waiter: Waiter = { answer, token, answered: false, making: null };
-    this.#waiters.set(token, waiter);
+    const waiter: Waiter = { answer, token: () => {}, answered: false };
+    this.#turns.note(waiter);
     return waiter;
   }
 
@@ -196,23 +216,35 @@ export class Keeper {
     this.#pool.getConnection(callback);
   }
 
-  #enter(waiter: Waiter): void {
+  #enter(callback: GetCallback): void {
+    const known = this.#waiters.get(callback);
+    const waiter = known ?? this.#waiter(callback);
+    let making: OneMaking | undefined;
     this.#newSocket = null;
     const before = counts(this.#pool).waiting;
+    waiter.token = (error, connection) => this.#serve(waiter, making, error, connection);
     this.#options.get(waiter.token);
     const socket = this.#newSocket as TrackedSocket | null;
     const connection = newestConnection(this.#pool);
-    if (socket !== null && connection !== undefined) this.#adopt(waiter, connection, socket);
-    else if (counts(this.#pool).waiting > before) {
-      waiter.token = newestWaiting(this.#pool) ?? waiter.token;
-      this.#waiters.set(waiter.token, waiter);
-    }
+    if (socket !== null && connection !== undefined) making = this.#adopt(waiter, connection, socket);
+    else if (counts(this.#pool).waiting > before) this.#enqueued(waiter, known !== undefined);
     if (this.#usable.size === 0) this.#boundWaiters();
   }
 
-  #adopt(waiter: Waiter, connection: mysql.PoolConnection, socket: TrackedSocket): void {
-    waiter.making = socket;
-    this.#making.add(waiter);
+  #enqueued(waiter: Waiter, again: boolean): void {
+    waiter.token = newestWaiting(this.#pool) ?? waiter.token;
+    this.#waiters.set(waiter.token, waiter);
+    if (!again) return;
+    unqueue(this.#pool, waiter.token);
+    this.#queueInTurn(waiter);
+  }
+
+  #queueInTurn(waiter: Waiter): void {
+    const queue = waiting(this.#pool).map((token) => this.#waiters.get(token));
+    queueAt(this.#pool, this.#turns.placeIn(queue, waiter), waiter.token);
+  }
+
+  #adopt(waiter: Waiter, connection: mysql.PoolConnection, socket: TrackedSocket): OneMaking {
     this.#waits.begin(waiter, this.#persists() ? undefined : this.#connectTimeout || undefined);
     this.#alive.set(connection, socket);
     followHandshake(connection, socket, this.#endpoint);
@@ -222,6 +254,8 @@ export class Keeper {
     connection.once('end', () => this.#lose(connection));
     socket.once('close', () => this.#forget(connection));
     socket.carry(new PooledConnection(this.#side, connection));
+    this.#statements.watch(connection);
+    return this.#makings.add(connection, waiter, socket);
   }
 
   #forget(connection: mysql.PoolConnection): void {
@@ -234,23 +268,62 @@ export class Keeper {
   }
 
   /** mysql2 has something for a caller who was in its queue, or whose connection was being made. */
-  #serve(waiter: Waiter, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
-    const socket = waiter.making;
-    waiter.making = null;
-    this.#making.delete(waiter);
-    if (error != null) return this.#failed(waiter, socket, error);
-    const own = this.#alive.get(connection);
-    if (!this.#isCurrent(own)) {
+  #serve(
+    waiter: Waiter,
+    making: OneMaking | undefined,
+    error: NodeJS.ErrnoException | null,
+    connection: mysql.PoolConnection,
+  ): void {
+    if (making?.relieved === true) return;
+    if (error != null) return this.#failed(waiter, making, error);
+    if (making !== undefined && this.#options.failover.role === 'writable') return this.#examine(making);
+    this.#hand(waiter, making, connection);
+  }
+
+  #hand(waiter: Waiter, making: OneMaking | undefined, connection: mysql.PoolConnection): void {
+    if (making !== undefined) this.#makings.end(making);
+    const socket = this.#alive.get(connection);
+    if (!this.#isCurrent(socket)) {
       connection.release();
       return this.#again(waiter);
     }
-    own.settle('usable');
-    own.ref();
+    socket.settle('usable');
+    socket.ref();
     this.#everConnected = true;
     this.#usable.add(connection);
     this.#relax();
     if (waiter.answered) return connection.release();
     this.#answer(waiter, null, connection);
+  }
+
+  /** One round trip for each new connection, and only where a server that takes no writes is of no use. */
+  #examine(making: OneMaking): void {
+    const { caller, connection, socket } = making;
+    askRole(connection, (error, readOnly) => {
+      if (making.relieved) return;
+      if (!readOnly && (error === null || isServerError(error))) return this.#hand(caller, making, connection);
+      const cause = error ?? readOnlyError(this.#endpoint.name, socket.dialledAddress);
+      if (readOnly) socket.settle('unusable', 'read-only', cause);
+      takeOut(this.#pool, connection);
+      quit(this.#options.driver, connection);
+      this.#failed(caller, making, cause);
+    });
+  }
+
+  /** What is leased there stays its caller's; nobody else gets it any more. */
+  #demoted(connection: mysql.PoolConnection, cause: Error): void {
+    const address = this.#alive.get(connection)?.dialledAddress;
+    if (this.#options.failover.role !== 'writable' || address == null) return;
+    this.#endpoint.report(address, 'read-only', cause);
+    for (const [other, socket] of [...this.#alive]) {
+      if (socket.state.kind !== 'open' || socket.state.address !== address) continue;
+      const leased = socket.connection?.isLeased() === true;
+      socket.leave();
+      socket.connection?.retire();
+      this.#lose(other);
+      if (!leased) socket.farewell(readOnlyError(this.#endpoint.name, address));
+    }
+    this.#strain();
   }
 
   /** A connection without a socket is closed. */
@@ -260,8 +333,10 @@ export class Keeper {
     return (state.kind === 'handshake' || state.kind === 'open') && this.#endpoint.has(state.address);
   }
 
-  #failed(waiter: Waiter, socket: TrackedSocket | null, error: NodeJS.ErrnoException): void {
-    if (socket === null) return this.#answer(waiter, error);
+  #failed(waiter: Waiter, making: OneMaking | undefined, error: NodeJS.ErrnoException): void {
+    if (making === undefined) return this.#answer(waiter, error);
+    this.#makings.end(making);
+    const { socket } = making;
     const failures = new Map<Address, unknown>(socket.failures);
     if (socket.dialledAddress !== null) failures.set(socket.dialledAddress, error);
     this.#trouble.note(failures, error);
@@ -273,11 +348,13 @@ export class Keeper {
     else this.#answer(waiter, error);
   }
 
-  /** There is no usable server for this caller yet; he stays the first in the queue. */
+  /** There is no usable server for this caller yet; he keeps his turn in the queue. */
   #again(waiter: Waiter): void {
     if (waiter.answered) return this.#pulseSoon();
     if (!this.#open) return this.#answer(waiter, closedError());
-    queueFirst(this.#pool, waiter.token);
+    waiter.token = (error, connection) => this.#serve(waiter, undefined, error, connection);
+    this.#waiters.set(waiter.token, waiter);
+    this.#queueInTurn(waiter);
     this.#strain();
     this.#pulseSoon();
   }
@@ -340,8 +417,8 @@ export class Keeper {
 
   #expire(waiter: Waiter, waitedMillis: number): void {
     unqueue(this.#pool, waiter.token);
-    const { making } = waiter;
-    if (making !== null) this.#trouble.noteUnfinished(making);
+    const making = this.#makings.of(waiter)?.socket;
+    if (making !== undefined) this.#trouble.noteUnfinished(making);
     const { total, idle, waiting: others } = counts(this.#pool);
     const pool = { total, active: total - idle, idle, waiting: others };
     const error = this.#persists()

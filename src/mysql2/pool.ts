@@ -22,18 +22,10 @@ export interface Pool extends mysql.Pool {
 /** @throws `INVALID_OPTION` that names the option */
 export type PoolConstructor = new (options: string | PoolOptions) => Pool;
 
-type ResultCallback = (error: NodeJS.ErrnoException | null, ...rest: unknown[]) => void;
-
-interface Query extends NodeJS.EventEmitter {
-  onResult?: ResultCallback;
-}
-
 /** What of mysql2's pool is overridden, in the shape in which it is overridden. */
 interface Base {
   getConnection(callback: GetCallback): void;
   releaseConnection(connection: mysql.PoolConnection): void;
-  query(sql: unknown, values?: unknown, callback?: unknown): Query;
-  execute(sql: unknown, values?: unknown, callback?: unknown): void;
   end(callback?: (error?: Error | null) => void): void;
 }
 
@@ -44,8 +36,6 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     readonly #keeper: Keeper | null = null;
     readonly #route: Route | null;
     readonly #unregister: () => void = () => {};
-    /** Told the connection that the statement which is just being given to mysql2 will run on. */
-    #onLease: ((connection: mysql.PoolConnection) => void) | null = null;
 
     constructor(given: string | PoolOptions) {
       const { ours, theirs } = splitOptions<mysql.PoolOptions>(given);
@@ -73,37 +63,13 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     }
 
     override getConnection(callback: GetCallback): void {
-      if (this.#keeper === null) return super.getConnection(callback);
-      const onLease = this.#onLease;
-      this.#onLease = null;
-      if (onLease === null) return this.#keeper.get(callback);
-      this.#keeper.get((error, connection) => {
-        if (error == null) onLease(connection);
-        callback(error, connection);
-      });
+      if (this.#keeper === null) super.getConnection(callback);
+      else this.#keeper.get(callback);
     }
 
     override releaseConnection(connection: mysql.PoolConnection): void {
       if (this.#keeper === null) super.releaseConnection(connection);
       else this.#keeper.release(connection);
-    }
-
-    override query(sql: unknown, values?: unknown, callback?: unknown): Query {
-      const abandon = this.#abandonAfterTimeout(sql);
-      const query = super.query(sql, values, callback);
-      if (abandon === null) return query;
-      const { onResult } = query;
-      if (onResult === undefined) query.prependOnceListener('error', abandon);
-      else query.onResult = (error, ...rest) => afterwards(abandon, onResult, error, rest);
-      return query;
-    }
-
-    override execute(sql: unknown, values?: unknown, callback?: unknown): void {
-      const abandon = this.#abandonAfterTimeout(sql);
-      if (abandon === null) return super.execute(sql, values, callback);
-      const told = (typeof values === 'function' ? values : callback) as ResultCallback;
-      const wrapped: ResultCallback = (error, ...rest) => afterwards(abandon, told, error, rest);
-      super.execute(sql, typeof values === 'function' ? [] : values, wrapped);
     }
 
     override end(callback?: (error?: Error | null) => void): void {
@@ -136,30 +102,6 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       });
       return keeper;
     }
-
-    /** mysql2 gives a statement's place back when the server replies; after a time-out it may never. */
-    #abandonAfterTimeout(sql: unknown): ((error: Error) => void) | null {
-      const keeper = this.#keeper;
-      const timeout = typeof sql === 'object' && sql !== null && 'timeout' in sql && Boolean(sql.timeout);
-      if (keeper === null || !timeout) return null;
-      let lease: mysql.PoolConnection | null = null;
-      this.#onLease = (connection) => (lease = connection);
-      return (error) => {
-        if (lease !== null && 'code' in error && error.code === TIMED_OUT) keeper.abandon(lease, error);
-      };
-    }
   }
   return Pool as unknown as PoolConstructor;
-}
-
-const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT';
-
-function afterwards(
-  abandon: (error: Error) => void,
-  told: ResultCallback,
-  error: NodeJS.ErrnoException | null,
-  rest: unknown[],
-): void {
-  if (error != null) abandon(error);
-  told(error, ...rest);
 }
