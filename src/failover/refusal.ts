@@ -1,5 +1,6 @@
+import type { Address } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
-import { isEipPoolError } from '../errors.js';
+import { EipPoolError, isEipPoolError } from '../errors.js';
 
 /** What a failed log-in says of the server. */
 export type Refusal =
@@ -26,9 +27,20 @@ const NETWORK: ReadonlySet<string> = new Set([
 /** Ours that a later attempt may not meet. */
 const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'CONNECT_TIMEOUT']);
 
+/** What `role: 'writable'` says of a server that has logged a client in. */
+export function readOnlyError(name: string, address: Address | null): EipPoolError {
+  return new EipPoolError(
+    'READ_ONLY',
+    `the server behind ${name} at ${address ?? 'its address'} is read-only, and failover.role is 'writable'`,
+  );
+}
+
 /** What the network or this library says of it; null where only the driver's adapter can tell. */
 export function networkRefusal(error: unknown): Refusal | null {
-  if (isEipPoolError(error)) return PASSING.has(error.code) ? NOT_REACHED : { kind: 'refused' };
+  if (isEipPoolError(error)) {
+    if (error.code === 'READ_ONLY') return { kind: 'not-ready', condition: 'read-only' };
+    return PASSING.has(error.code) ? NOT_REACHED : { kind: 'refused' };
+  }
   const { code } = (error ?? {}) as { readonly code?: unknown };
   return typeof code === 'string' && NETWORK.has(code) ? NOT_REACHED : null;
 }

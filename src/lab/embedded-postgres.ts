@@ -38,7 +38,6 @@ export interface LabConnection {
 
 export const CONNECTION: LabConnection = { user: 'app', password: 'app-secret', database: 'app' };
 
-
 /** Nothing of it outlives the lab, so nothing of it must survive a power cut. */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: LISTEN_ADDRESS,

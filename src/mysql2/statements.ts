@@ -1,7 +1,10 @@
 import type * as mysql from 'mysql2';
+import type { Address } from '../endpoint/address.js';
 import { isMaybeReadOnly } from '../outcome/mysql.js';
 import { noteOutcome } from '../outcome/outcome.js';
 import { isSingleStatement } from '../outcome/statement.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import { STATEMENT_TIMED_OUT } from './driver-words.js';
 import { type Command, onCommand, type ResultCallback } from './internals.js';
 import { askRole } from './role.js';
 
@@ -18,18 +21,29 @@ export class Statements {
   /** Connections whose server is being asked for its role, so many times; was it released meanwhile? */
   readonly #asking: Map<mysql.PoolConnection, { times: number; released: boolean }> = new Map();
 
+  readonly #ranOn: WeakMap<Error, Address> = new WeakMap();
+
   constructor(side: StatementSide) {
     this.#side = side;
   }
 
-  watch(connection: mysql.PoolConnection): void {
+  /** Where the statement ran that failed with this error; null if it was given to no connection. */
+  ranOn(error: Error): Address | null {
+    return this.#ranOn.get(error) ?? null;
+  }
+
+  watch(connection: mysql.PoolConnection, socket: TrackedSocket): void {
     onCommand(connection, (command) => {
       if (command.sql === undefined) return;
       const told = command.onResult;
       if (told !== undefined) {
         command.onResult = (error, rows, fields) => {
           if (error == null) told(error, rows, fields);
-          else this.#failed(connection, command, told, error);
+          else {
+            // Whoever runs it may ask where it ran, though the connection is closed by then.
+            if (socket.dialledAddress !== null) this.#ranOn.set(error, socket.dialledAddress);
+            this.#failed(connection, command, told, error);
+          }
         };
       } else if (command.timeout) {
         command.once('error', (error: NodeJS.ErrnoException) => endIfTimedOut(command, error));
@@ -79,12 +93,10 @@ export class Statements {
   }
 }
 
-const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT';
-
 /**
  * mysql2 ends a statement that timed out when the server replies, which it may never do. Whoever waits for that end to
  * give the connection back, a pool or a cluster, is told now; a lease stays its caller's.
  */
 function endIfTimedOut(command: Command, { code }: NodeJS.ErrnoException): void {
-  if (code === TIMED_OUT) command.emit('end');
+  if (code === STATEMENT_TIMED_OUT) command.emit('end');
 }
