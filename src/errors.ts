@@ -18,12 +18,12 @@ export type ErrorCode =
   | 'LOOKUP_TIMEOUT'
   /** The name resolved to nothing, or to nothing that is an address. */
   | 'NO_ADDRESS'
-  /** The server takes no writes, and `role: 'writable'` asks for one that does. */
-  | 'READ_ONLY'
   /** As many callers wait for a connection as `maxWaiting` lets. */
   | 'TOO_MANY_WAITING'
   /** There has been no usable server for `failFastAfterMillis`. */
   | 'FAILING_FAST'
+  /** The server takes no writes, and `role: 'writable'` was asked for. */
+  | 'READ_ONLY_SERVER'
   /** `resume()` ended a pause before every lease was back. */
   | 'PAUSE_ENDED'
   /** COMMIT was sent, and nobody can say whether it was done. */

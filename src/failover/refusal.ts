@@ -25,22 +25,19 @@ const NETWORK: ReadonlySet<string> = new Set([
 ]);
 
 /** Ours that a later attempt may not meet. */
-const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'CONNECT_TIMEOUT']);
+const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'CONNECT_TIMEOUT', 'READ_ONLY_SERVER']);
 
 /** What `role: 'writable'` says of a server that has logged a client in. */
 export function readOnlyError(name: string, address: Address | null): EipPoolError {
   return new EipPoolError(
-    'READ_ONLY',
+    'READ_ONLY_SERVER',
     `the server behind ${name} at ${address ?? 'its address'} is read-only, and failover.role is 'writable'`,
   );
 }
 
 /** What the network or this library says of it; null where only the driver's adapter can tell. */
 export function networkRefusal(error: unknown): Refusal | null {
-  if (isEipPoolError(error)) {
-    if (error.code === 'READ_ONLY') return { kind: 'not-ready', condition: 'read-only' };
-    return PASSING.has(error.code) ? NOT_REACHED : { kind: 'refused' };
-  }
+  if (isEipPoolError(error)) return PASSING.has(error.code) ? NOT_REACHED : { kind: 'refused' };
   const { code } = (error ?? {}) as { readonly code?: unknown };
   return typeof code === 'string' && NETWORK.has(code) ? NOT_REACHED : null;
 }

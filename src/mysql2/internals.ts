@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import type * as mysql from 'mysql2';
 
 /**
@@ -25,6 +26,7 @@ export interface ConnectionSettings {
   readonly ssl: false | { readonly verifyIdentity?: boolean; readonly rejectUnauthorized?: boolean };
   readonly enableKeepAlive: boolean;
   readonly keepAliveInitialDelay?: number;
+  readonly queryFormat?: unknown;
   connectTimeout: number;
   stream?: unknown;
 }
@@ -213,6 +215,16 @@ export function failStreaming(connection: mysql.Connection, error: Error): void 
 export function quit(driver: Driver, connection: mysql.Connection): void {
   const end = driver.Connection.prototype.end as (this: mysql.Connection) => void;
   end.call(connection);
+}
+
+/** Is nothing to be had from it any more? */
+export function isEnded(connection: mysql.Connection): boolean {
+  return (inner(connection).stream as Socket).destroyed;
+}
+
+/** Ends it now, whatever runs on it; that fails with this error. Of a pool it is no member then. */
+export function breakOff(connection: mysql.Connection, error: Error): void {
+  (inner(connection).stream as Socket).destroy(error);
 }
 
 /** The cluster's nodes, whose pools it makes itself. */
