@@ -17,12 +17,13 @@ export class Trouble {
     if (cause != null) this.#cause = cause;
   }
 
-  /** An attempt that its caller waits for no longer. */
-  noteUnfinished({ failures, lastError, dialledAddress }: TrackedSocket): void {
+  /** An attempt that its caller waits for no longer. One that waited for its turn at an address is no failure of it. */
+  noteUnfinished({ failures, lastError, state }: TrackedSocket): void {
     const tried = new Map(failures);
+    if (state.kind !== 'dialling' && state.kind !== 'handshake') return this.note(tried, lastError);
     const silent = new Error('the log-in there was not answered');
-    if (dialledAddress !== null) tried.set(dialledAddress, silent);
-    this.note(tried, lastError ?? (dialledAddress === null ? null : silent));
+    tried.set(state.address, silent);
+    this.note(tried, lastError ?? silent);
   }
 
   /** `opening` is what the driver would have said; applications look for it. */
