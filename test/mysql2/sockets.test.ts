@@ -64,7 +64,7 @@ onServers('the sockets under mysql2', () => {
     cluster.add('one', configOf(lab, { connectionLimit: 1 }));
     pool = createPool(configOf(lab));
     const namespace = cluster.of('one');
-    expect((await settled(namespace[method](options(50)))).error?.code).toBe('PROTOCOL_SEQUENCE_TIMEOUT');
+    expect((await settled(namespace[method as 'query'](options(50)))).error?.code).toBe('PROTOCOL_SEQUENCE_TIMEOUT');
     const [rows] = await namespace.query('select @@port as port');
     expect(rows).toEqual([{ port: portOf(lab, 0) }]);
     await cluster.end();
