@@ -17,13 +17,14 @@ export class Trouble {
     if (cause != null) this.#cause = cause;
   }
 
-  /** An attempt that its caller waits for no longer. One that waited for its turn at an address is no failure of it. */
+  /** An attempt that its caller waits for no longer. */
   noteUnfinished({ failures, lastError, state }: TrackedSocket): void {
     const tried = new Map(failures);
-    if (state.kind !== 'dialling' && state.kind !== 'handshake') return this.note(tried, lastError);
+    // One that waits for its turn at an address has not tried it.
+    const address = state.kind === 'dialling' || state.kind === 'handshake' ? state.address : null;
     const silent = new Error('the log-in there was not answered');
-    tried.set(state.address, silent);
-    this.note(tried, lastError ?? silent);
+    if (address !== null) tried.set(address, silent);
+    this.note(tried, lastError ?? (address === null ? null : silent));
   }
 
   /** `opening` is what the driver would have said; applications look for it. */

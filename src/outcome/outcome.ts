@@ -71,6 +71,7 @@ const ours: Readonly<Record<ErrorCode, Outcome>> = {
   TOO_MANY_WAITING: 'not-sent',
   READ_ONLY_SERVER: 'not-sent',
   FAILING_FAST: 'not-sent',
+  READ_ONLY_SERVER: 'not-sent',
   PAUSE_ENDED: 'not-sent',
   TRANSACTION_OVER: 'not-sent',
   TRANSACTION_FAILED: 'rejected',
