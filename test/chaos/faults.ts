@@ -12,7 +12,7 @@ export interface Scene {
 }
 
 /** Some logins are under way when the name moves. */
-const SLOW_MOVE_MILLIS = 100;
+const SLOW_MOVE_MILLIS = 50;
 /** How long the name is at a server that takes no writes yet. */
 const NAME_FIRST_MILLIS = 200;
 
@@ -25,7 +25,6 @@ export async function carryOut(failover: Failover, scene: Scene): Promise<void> 
   await strike(failover, scene);
   await setTimeout(failover.lateMillis);
   if (!failover.nameFirst) await takeOver(failover, scene);
-  // A shared name of a killed host is refused at once; one that is moved later finds callers that wait.
   const from = old.address;
   await lab.move(next, { fresh: failover.naming !== 'return' });
   if (failover.naming === 'flicker') lab.dns.flicker(from, next.address, failover.troubleMillis);

@@ -49,6 +49,7 @@ export const NAMINGS: readonly Naming[] = ['at once', 'flicker', 'return', 'serv
 /** So many of a hundred names move at once; the others share the rest. */
 const AT_ONCE_PERCENT = 50;
 const LATE_PERCENT = 30;
+const LATEST_MILLIS = 1_500;
 const NAME_FIRST_PERCENT = 30;
 
 /** The same seed gives the same failovers. Every fault comes once before any comes again. */
@@ -59,14 +60,16 @@ export function* schedule(seed: number, faults: readonly Fault[] = FAULTS): Gene
   let left: Fault[] = [];
   for (let number = 1; ; number++) {
     if (left.length === 0) left = [...faults];
-    const [fault] = left.splice(upTo(left.length), 1);
+    const [fault] = left.splice(upTo(left.length), 1) as [Fault];
+    // A reset alone is no failover: what it cuts off is run again only if the name has moved before a login has ended.
+    const prompt = fault === 'slow';
     yield {
       number,
-      fault: fault!,
-      naming: upTo(100) < AT_ONCE_PERCENT ? 'at once' : troubles[upTo(troubles.length)]!,
-      lateMillis: upTo(100) < LATE_PERCENT ? upTo(1_500) : 0,
+      fault,
+      naming: prompt || upTo(100) < AT_ONCE_PERCENT ? 'at once' : troubles[upTo(troubles.length)]!,
+      lateMillis: !prompt && upTo(100) < LATE_PERCENT ? upTo(LATEST_MILLIS) : 0,
       troubleMillis: 100 + upTo(700),
-      slowMillis: 20 + upTo(60),
+      slowMillis: 50 + upTo(50),
       nameFirst: upTo(100) < NAME_FIRST_PERCENT,
       pauseMillis: upTo(300),
     };

@@ -48,6 +48,8 @@ export async function run(options: TrialOptions): Promise<Trial> {
   const lab = await startLab({
     databases: dialect.databases,
     ...(replicated ? { postgres: { settings: REPLICATION_SETTINGS } } : {}),
+    // What was committed survives the process, as in any server that is not a test's.
+    mariadb: { settings: { 'innodb-flush-log-at-trx-commit': '2' } },
   });
   const child = new Child<LoadMethods>(fileURLToPath(new URL('load-process.js', import.meta.url)));
   try {

@@ -13,11 +13,11 @@ export interface Target {
 /** What a driver's pool does for the load. Each resolves to the port of the server that did it, or null if it cannot tell. */
 export interface Work {
   read(slow: boolean): Promise<number>;
-  write(id: number, slow: boolean): Promise<number>;
+  write(id: number, slow: boolean): Promise<number | null>;
   /** By hand, on a lease. */
-  lease(id: number): Promise<number>;
+  lease(id: number): Promise<number | null>;
   /** By the pool's own `transaction`. */
-  transaction(id: number): Promise<number>;
+  transaction(id: number): Promise<number | null>;
   call(id: number): Promise<number | null>;
   readonly addresses: readonly string[];
   onMove(listener: (addresses: readonly string[]) => void): void;

@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { build, type Mutant, MUTANTS } from './mutants.js';
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+/** Made by `npm test` before it runs the tests, as this library's build is. */
+const MAIN = here('.out/test/chaos/main.js');
+const LIBRARY = here('../../dist/esm');
+/** The same each time, so that what fails once fails again. */
+const SEED = 20_261_124;
+
+interface Ran {
+  readonly status: number | null;
+  readonly text: string;
+}
+
+async function chaos(...args: readonly string[]): Promise<Ran> {
+  return await new Promise((resolve) => {
+    const child = execFile(process.execPath, [MAIN, '--seed', `${SEED}`, ...args], (_, stdout, stderr) => {
+      resolve({ status: child.exitCode, text: `${stderr}\n${stdout}` });
+    });
+  });
+}
+
+describe('failovers under load, with faults drawn from a seed', () => {
+  it('nothing hung, nothing twice, nothing lost, nothing left', async () => {
+    const { status, text } = await chaos('--failovers', '26');
+    expect(status, text).toBe(0);
+    expect(text).toContain('nothing hung, nothing twice, nothing lost');
+  }, 120_000);
+});
+
+describe('the checker sees through a build that', () => {
+  async function broken(mutant: Mutant, ...args: readonly string[]): Promise<string> {
+    const folder = here(`.out/mutants/${mutant.name.replaceAll(' ', '-')}`);
+    await build(mutant, LIBRARY, folder);
+    const { status, text } = await chaos('--mode', 'independent', '--library', folder, ...args);
+    expect(status, text).toBe(1);
+    return text;
+  }
+
+  it(
+    MUTANTS.recheck.name,
+    async () => {
+      const text = await broken(MUTANTS.recheck, '--faults', 'slow', '--failovers', '5');
+      expect(text).toContain('VIOLATION misdirected');
+    },
+    60_000,
+  );
+});
