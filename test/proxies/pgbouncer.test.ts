@@ -137,6 +137,28 @@ suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () =>
     }
   }, 20_000);
 
+  it('the server behind it falls silent, and it goes on taking logins: what waits is cut, and the same pool works later', async () => {
+    // The tests before may have left it without a server connection.
+    await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
+    const client = await pool.connect();
+    await servers.hosts[0]!.database.suspend();
+    try {
+      const hung = await Promise.all([client.query('select 1'), pool.query('select 2'), fresh(lab)].map(settled));
+      expect(hung.map(({ error }) => error?.code)).toEqual(Array(3).fill('ADDRESS_DEAD'));
+    } finally {
+      client.release();
+      await servers.hosts[0]!.database.resume();
+    }
+    await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
+    expect(pool.endpoint!.generation).toBe(0);
+  }, 30_000);
+
+  /** A statement of a pool that has no connection yet: PgBouncer takes its log-in. */
+  async function fresh(of: Lab): Promise<unknown> {
+    const another = makePool(of, LOGIN);
+    return await another.query('select 3').finally(() => another.end());
+  }
+
   async function sleeping(of: Lab): Promise<number> {
     const [row] = await of.hosts[0]!.database.query<{ count: number }>(
       "select count(*)::int as count from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'",
