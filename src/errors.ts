@@ -18,6 +18,22 @@ export type ErrorCode =
   | 'LOOKUP_TIMEOUT'
   /** The name resolved to nothing, or to nothing that is an address. */
   | 'NO_ADDRESS'
+  /** As many callers wait for a connection as `maxWaiting` lets. */
+  | 'TOO_MANY_WAITING'
+  /** There has been no usable server for `failFastAfterMillis`. */
+  | 'FAILING_FAST'
+  /** The server takes no writes, and `role: 'writable'` was asked for. */
+  | 'READ_ONLY_SERVER'
+  /** `resume()` ended a pause before every lease was back. */
+  | 'PAUSE_ENDED'
+  /** COMMIT was sent, and nobody can say whether it was done. */
+  | 'COMMIT_UNKNOWN'
+  /** COMMIT was answered with ROLLBACK, since a statement of the transaction had failed. Nothing of it was done. */
+  | 'TRANSACTION_FAILED'
+  /** The transaction was no longer open after one of its statements, which had not been asked to end it. */
+  | 'TRANSACTION_LEFT'
+  /** A statement came for a transaction that was over. */
+  | 'TRANSACTION_OVER'
   /** The endpoint was closed. */
   | 'ENDPOINT_CLOSED'
   /** The pool was ended while the caller waited. */
@@ -69,6 +85,18 @@ export class EipPoolError extends Error {
     super(message, options);
     this.code = code;
     Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/**
+ * COMMIT was sent, and the connection broke before its answer: the transaction was done in whole, or not at all. `cause`
+ * is what the connection failed with.
+ */
+export class CommitUnknownError extends EipPoolError {
+  override readonly name: string = 'CommitUnknownError';
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('COMMIT_UNKNOWN', message, options);
   }
 }
 

@@ -1,11 +1,11 @@
 export type { Address } from './endpoint/address.js';
 export type { Condition, Mode } from './endpoint/adopt.js';
 export type { Answer, Resolution, ResolveHelp, Resolver } from './endpoint/answer.js';
-export type { EndpointEvents, MoveEvent, WarningCode, WarningEvent } from './endpoint/endpoint-events.js';
+export type { EndpointEvents, MoveEvent, ReplayEvent, WarningCode, WarningEvent } from './endpoint/endpoint-events.js';
 export { PublicAddressError } from './endpoint/guard.js';
 export type { LookupCallback, LookupFunction } from './endpoint/lookup.js';
 export type { FollowOptions, ResolverOption } from './endpoint/options.js';
-export { EipPoolError, isEipPoolError, type ErrorCode } from './errors.js';
+export { CommitUnknownError, EipPoolError, isEipPoolError, type ErrorCode } from './errors.js';
 export { outcomeOf, type Outcome } from './outcome/outcome.js';
 export type { Connection, Prober, Reply } from './sockets/connection.js';
 export { Endpoint, follow, type Snapshot } from './sockets/endpoint.js';

@@ -31,6 +31,16 @@ export interface WarningEvent {
   readonly error?: unknown;
 }
 
+export interface ReplayEvent {
+  /** What its connection had failed with: `not-sent`, `rejected` or `unknown`. */
+  readonly outcome: 'not-sent' | 'rejected' | 'unknown';
+  /** What made it fit to be run again. */
+  readonly why: 'not-sent' | 'rejected' | 'reads' | 'idempotent';
+  /** The statement's first word, in lower case; never more of it, and no values. */
+  readonly statement: string;
+  readonly error: unknown;
+}
+
 /** Each is also published on the `node:diagnostics_channel` `eip-pool:NAME`, with the name as `endpoint`. */
 export interface EndpointEvents {
   /** A resolver answered. `verdict` tells what the answer meant. */
@@ -45,6 +55,8 @@ export interface EndpointEvents {
   recovered: [{ readonly address: Address; readonly afterMillis: number }];
   /** A resolver failed, or knew no address. Nothing else changes. */
   resolveError: [{ readonly error: unknown; readonly source: string }];
+  /** A statement whose connection was lost is run again. */
+  replay: [ReplayEvent];
   warning: [WarningEvent];
 }
 

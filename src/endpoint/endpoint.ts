@@ -209,6 +209,11 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     this.announce('warning', this.name, () => warning);
   }
 
+  /** For adapters: a statement is run again. */
+  noteReplay(make: () => EndpointEvents['replay'][0]): void {
+    this.announce('replay', this.name, make);
+  }
+
   snapshot(): EndpointSnapshot {
     const now = this.options.clock.now();
     return {

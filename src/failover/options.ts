@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import type { FollowOptions } from '../endpoint/options.js';
 import { EipPoolError } from '../errors.js';
-import { boolean, invalidOption, millis, number, readOptions } from '../options.js';
+import { boolean, invalidOption, millis, number, oneOf, readOptions } from '../options.js';
+import type { ReplayOption } from '../outcome/replay.js';
 import { Endpoint } from '../sockets/endpoint.js';
 import { LOOK_MILLIS } from '../sockets/silence.js';
 
@@ -40,7 +41,37 @@ export interface FailoverOptions {
    * @defaultValue false
    */
   readonly waitAtStart?: boolean | undefined;
+  /**
+   * How many callers may wait for a connection, beyond those for whom there is room. Those who come then fail at once
+   * with `TOO_MANY_WAITING`, in a failover too.
+   * @defaultValue Infinity
+   */
+  readonly maxWaiting?: number | undefined;
+  /**
+   * Once there has been no usable server for so long, callers no longer wait: they fail at once with `FAILING_FAST` and
+   * the last failure as its cause, until a connection could be made, which the pool goes on trying. `Infinity` is off.
+   * @defaultValue Infinity
+   */
+  readonly failFastAfterMillis?: number | undefined;
+  /**
+   * What is run again, at most once, when a connection is lost under a statement that was run through the pool itself.
+   * - `'none'`: nothing.
+   * - `'unsent'`: what was not sent; with `role: 'writable'` also what a read-only server refused.
+   * - `'reads'`: also one statement that only reads, if the name has moved or the server was judged dead.
+   *
+   * Never a statement of a transaction, on a lease, of a stream or of a cursor.
+   * @defaultValue 'reads'
+   */
+  readonly replay?: ReplayOption | undefined;
+  /**
+   * Which server is usable: `'any'`, or only one that takes writes. Callers wait for it then as for a server that is
+   * down, and connections to one that has become read-only are given up.
+   * @defaultValue 'any'
+   */
+  readonly role?: Role | undefined;
 }
+
+export type Role = 'any' | 'writable';
 
 /** The keys beside the driver's own. */
 export interface FollowingConfig {
@@ -57,6 +88,10 @@ export interface ReadFailoverOptions {
   readonly probeTimeoutMillis: number;
   readonly deadlineMillis: number;
   readonly waitAtStart: boolean;
+  readonly maxWaiting: number;
+  readonly failFastAfterMillis: number;
+  readonly replay: ReplayOption;
+  readonly role: Role;
 }
 
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -69,6 +104,10 @@ export function readFailoverOptions(input: unknown): ReadFailoverOptions {
       probeTimeoutMillis: millis(1_000, 10, LONGEST_TIMER),
       deadlineMillis: millis(30_000, 1, LONGEST_TIMER),
       waitAtStart: boolean(false),
+      maxWaiting: number(Infinity, 0, Infinity),
+      failFastAfterMillis: number(Infinity, 0, Infinity, 'milliseconds'),
+      replay: oneOf('reads', ['none', 'unsent', 'reads']),
+      role: oneOf('any', ['any', 'writable']),
     },
     input,
     'failover',

@@ -24,7 +24,7 @@ const NETWORK: ReadonlySet<string> = new Set([
 ]);
 
 /** Ours that a later attempt may not meet. */
-const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'CONNECT_TIMEOUT']);
+const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'CONNECT_TIMEOUT', 'READ_ONLY_SERVER']);
 
 /** What the network or this library says of it; null where only the driver's adapter can tell. */
 export function networkRefusal(error: unknown): Refusal | null {

@@ -18,6 +18,8 @@ export type Outcome = 'not-sent' | 'rejected' | 'unknown';
  * `statement` is needed only where the error did not come from a pool or client of this library, which know it.
  */
 export function outcomeOf(error: unknown, statement?: string): Outcome | undefined {
+  const known = outcomes.get(error as object);
+  if (known !== undefined) return known;
   if (isEipPoolError(error)) return ours[error.code];
   const { code, message, severity, syscall } = (error ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof severity === 'string' && typeof code === 'string') {
@@ -41,9 +43,17 @@ export function noteStatement(error: object, statement: string): void {
   statements.set(error, statement);
 }
 
+const OUTCOMES: unique symbol = Symbol.for('eip-pool.outcomes') as never;
+
+/** For adapters that know more than the error says: of the work that failed with exactly this error. */
+export function noteOutcome(error: unknown, outcome: Outcome): void {
+  if (typeof error === 'object' && error !== null) outcomes.set(error, outcome);
+}
+
 /** One for all loaded copies of this library. */
-const shared = globalThis as { [STATEMENTS]?: WeakMap<object, string> };
+const shared = globalThis as { [STATEMENTS]?: WeakMap<object, string>; [OUTCOMES]?: WeakMap<object, Outcome> };
 const statements: WeakMap<object, string> = (shared[STATEMENTS] ??= new WeakMap());
+const outcomes: WeakMap<object, Outcome> = (shared[OUTCOMES] ??= new WeakMap());
 
 /**
  * Our own errors. Those that end a connection attempt, or a wait for one, come before anything was sent; those that
@@ -58,6 +68,14 @@ const ours: Readonly<Record<ErrorCode, Outcome>> = {
   LOOKUP_TIMEOUT: 'not-sent',
   NO_ADDRESS: 'not-sent',
   POOL_ENDED: 'not-sent',
+  TOO_MANY_WAITING: 'not-sent',
+  FAILING_FAST: 'not-sent',
+  READ_ONLY_SERVER: 'not-sent',
+  PAUSE_ENDED: 'not-sent',
+  TRANSACTION_OVER: 'not-sent',
+  TRANSACTION_FAILED: 'rejected',
+  TRANSACTION_LEFT: 'unknown',
+  COMMIT_UNKNOWN: 'unknown',
   LAB_UNAVAILABLE: 'not-sent',
   PEER_MISSING: 'not-sent',
   API_UNAUTHORIZED: 'not-sent',

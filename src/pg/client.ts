@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { EipPoolError } from '../errors.js';
 import {
   type FollowingConfig,
@@ -7,14 +7,13 @@ import {
   type Route,
   routeOf,
 } from '../failover/options.js';
-import { noteStatement } from '../outcome/outcome.js';
 import type { Connection } from '../sockets/connection.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { copyOf, meantBy, streamFactory } from './config.js';
-import { activeStatement, isPooledIdle, isWaiting, onServerError, streamOf } from './internals.js';
+import { followHandshake } from './handshake.js';
+import { activeStatement, type Driver, isPooledIdle, isWaiting, streamOf } from './internals.js';
 import { PgProber } from './prober.js';
-import { refusalOf } from './server-errors.js';
 
 export interface ClientConfig extends pg.ClientConfig, FollowingConfig {}
 
@@ -23,50 +22,62 @@ export interface ClientConfig extends pg.ClientConfig, FollowingConfig {}
  * leaves its address, it may finish its work for `drainMillis`, then it ends with an error event, which nobody has to
  * listen to.
  */
-export class Client extends pg.Client {
+export interface Client extends pg.Client {
   /** Null where the host is an address or the path of a Unix socket: then this is exactly `pg.Client`. */
   readonly endpoint: Endpoint | null;
-  #socket: TrackedSocket | null = null;
+}
 
-  /** @throws `INVALID_OPTION` that names the option */
-  constructor(config?: string | ClientConfig) {
-    const given: ClientConfig = typeof config === 'string' ? { connectionString: config } : (config ?? {});
-    const meant = meantBy(given);
-    const route = routeOf(meant.config, meant.host);
-    const failover = readFailoverOptions(given.failover);
-    super(route === null ? (config === undefined ? config : meant.config) : withStream(meant.config, route));
-    this.endpoint = route?.endpoint ?? null;
-    const socket = streamOf(this);
-    if (route === null || !(socket instanceof TrackedSocket)) return;
-    followHandshake(this, socket);
-    this.#socket = socket;
-    socket.carry(new HeldConnection(this, route.endpoint, failover));
-    // The pool whose options these are knows how to log in.
-    if (meant.config.stream !== undefined) return;
-    const unregister = route.endpoint.register(new PgProber(this.port, given, failover.probeTimeoutMillis));
-    this.once('end', () => {
-      unregister();
-      if (route.owned) route.endpoint.close();
-    });
-  }
+/** @throws `INVALID_OPTION` that names the option */
+export type ClientClass = new (config?: string | ClientConfig) => Client;
 
-  /**
-   * Where nobody listens, an error would end the process. A listener that does nothing would do as well, but pg-pool adds
-   * and removes its own with every query, which costs more where there is another one.
-   */
-  override emit(event: string | symbol, ...args: unknown[]): boolean {
-    if (event === 'error' && this.endpoint !== null && this.listenerCount('error') === 0) return false;
-    return super.emit(event, ...(args as [Error]));
-  }
+/** The same for another copy of pg: for a library that brings its own. */
+export function createClientClass(driver: Driver): ClientClass {
+  class Client extends driver.Client {
+    readonly endpoint: Endpoint | null;
+    #socket: TrackedSocket | null = null;
 
-  /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */
-  override end(): Promise<void>;
-  override end(callback: (error: Error) => void): void;
-  override end(callback?: (error: Error) => void): Promise<void> | void {
-    // Work in pipeline mode is finished first, and what is cut off in any other mode ends at once.
-    if (activeStatement(this) === undefined && this.#socket?.state.kind !== 'new') this.#socket?.expectEnd();
-    return callback === undefined ? super.end() : super.end(callback);
+    constructor(config?: string | ClientConfig) {
+      const given: ClientConfig = typeof config === 'string' ? { connectionString: config } : (config ?? {});
+      const meant = meantBy(driver, given);
+      const route = routeOf(meant.config, meant.host);
+      const failover = readFailoverOptions(given.failover);
+      super(route === null ? (config === undefined ? config : meant.config) : withStream(meant.config, route));
+      this.endpoint = route?.endpoint ?? null;
+      const socket = streamOf(this);
+      if (route === null || !(socket instanceof TrackedSocket)) return;
+      followHandshake(this, socket);
+      this.#socket = socket;
+      socket.carry(new HeldConnection(this, route.endpoint, failover));
+      // The pool whose options these are knows how to log in.
+      if (meant.config.stream !== undefined) return;
+      const prober = new PgProber(driver, this.port, given, failover.probeTimeoutMillis);
+      const unregister = route.endpoint.register(prober);
+      this.once('end', () => {
+        unregister();
+        if (route.owned) route.endpoint.close();
+      });
+    }
+
+    /**
+     * Where nobody listens, an error would end the process. A listener that does nothing would do as well, but pg-pool
+     * adds and removes its own with every query, which costs more where there is another one.
+     */
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      if (event === 'error' && this.endpoint !== null && this.listenerCount('error') === 0) return false;
+      // 'drain' comes with every query, and has no arguments.
+      return args.length === 0 ? super.emit(event as 'drain') : super.emit(event, ...(args as [Error]));
+    }
+
+    /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */
+    override end(): Promise<void>;
+    override end(callback: (error: Error) => void): void;
+    override end(callback?: (error: Error) => void): Promise<void> | void {
+      // Work in pipeline mode is finished first, and what is cut off in any other mode ends at once.
+      if (activeStatement(this) === undefined && this.#socket?.state.kind !== 'new') this.#socket?.expectEnd();
+      return callback === undefined ? super.end() : super.end(callback);
+    }
   }
+  return Client;
 }
 
 function withStream(config: ClientConfig, { endpoint }: Route): ClientConfig {
@@ -74,21 +85,6 @@ function withStream(config: ClientConfig, { endpoint }: Route): ClientConfig {
   const copy = copyOf(config);
   copy.stream = streamFactory(endpoint) as unknown as NonNullable<pg.ClientConfig['stream']>;
   return copy;
-}
-
-/** Tells the socket how its log-in ended, and the outcome table which statement an error was the answer to. */
-export function followHandshake(client: pg.ClientBase, socket: TrackedSocket): void {
-  socket.expectHandshake();
-  client.once('connect', () => socket.settle('usable'));
-  onServerError(client, (error) => {
-    const statement = activeStatement(client);
-    if (statement !== undefined) noteStatement(error, statement);
-    if (socket.state.kind !== 'handshake') return;
-    const refusal = refusalOf(error);
-    if (refusal.kind === 'refused') socket.settle('answered');
-    else if (refusal.condition === 'usable') socket.settle('full');
-    else socket.settle('unusable', refusal.condition, error);
-  });
 }
 
 /** A client outside of our pools is in its caller's hands, unless a pool of another kind holds it idle. */

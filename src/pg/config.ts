@@ -1,8 +1,9 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { type FollowingConfig, type FollowingStream, inheritedEndpoint } from '../failover/options.js';
 import { Endpoint } from '../sockets/endpoint.js';
 import type { SocketPlan } from '../sockets/socket-host.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import type { Driver } from './internals.js';
 
 /** A copy in which pg finds everything: pg-pool hides the password from enumeration. */
 export function copyOf<T extends pg.ClientConfig>(config: T): T {
@@ -30,13 +31,13 @@ export interface Meant<T> {
  * Host and port as pg finds them: in the connection string, the config, PGHOST and PGPORT or pg's defaults. A shared
  * endpoint brings its name; a stream that was copied from a pool of another name goes.
  */
-export function meantBy<T extends pg.ClientConfig & FollowingConfig>(given: T): Meant<T> {
+export function meantBy<T extends pg.ClientConfig & FollowingConfig>(driver: Driver, given: T): Meant<T> {
   const { endpoint, connectionString } = given;
   let config = given;
   if (endpoint instanceof Endpoint && !given.host && connectionString === undefined) {
     config = Object.assign(copyOf(given), { host: endpoint.name });
   }
-  const { host, port } = new pg.Client(Object.assign(copyOf(config), { stream: undefined }));
+  const { host, port } = new driver.Client(Object.assign(copyOf(config), { stream: undefined }));
   const stream = config.stream as Partial<FollowingStream> | undefined;
   if (stream?.endpoint !== undefined && inheritedEndpoint(config, host) === null) {
     config = Object.assign(copyOf(config), { stream: undefined });

@@ -23,3 +23,18 @@ export function endedError(): EipPoolError {
 export function isLeft(error: unknown): boolean {
   return isEipPoolError(error) && error.code === 'ADDRESS_LEFT';
 }
+
+/** What a client says of a statement that it did not write, since its connection had ended. */
+const NEVER_WRITTEN: ReadonlySet<string> = new Set([
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+]);
+
+export function isNeverWritten(error: Error): boolean {
+  return NEVER_WRITTEN.has(error.message);
+}
+
+/** `query_timeout` of pg: the server may still be at work. */
+export function isTimeOut(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
+}

@@ -1,11 +1,26 @@
 import pg from 'pg';
-import { Client } from './client.js';
-import { Pool } from './pool.js';
+import { type Client as ClientInstance, type ClientClass, createClientClass } from './client.js';
+import type { Driver } from './internals.js';
+import { makePoolClass, type Pool as PoolInstance, type PoolClass } from './pool.js';
 
 export * from 'pg';
-export { Client, type ClientConfig } from './client.js';
 export type { FailoverOptions, FollowingConfig } from '../failover/options.js';
-export { Pool, type PoolConfig } from './pool.js';
+export type { IsolationLevel, TransactionOptions } from '../failover/transaction-options.js';
+export { createClientClass, type ClientClass, type ClientConfig } from './client.js';
+export type { Driver } from './internals.js';
+export type { PoolClass, PoolConfig } from './pool.js';
+export type { Transaction } from './transaction.js';
+
+/** The same for another copy of pg: for a library that brings its own. */
+export function createPoolClass(driver: Driver): PoolClass {
+  return makePoolClass(driver, createClientClass(driver));
+}
+
+export type Client = ClientInstance;
+export const Client: ClientClass = createClientClass(pg);
+
+export type Pool = PoolInstance;
+export const Pool: PoolClass = makePoolClass(pg, Client);
 
 type Following = Omit<typeof pg, 'Pool' | 'Client'> & { readonly Pool: typeof Pool; readonly Client: typeof Client };
 

@@ -1,5 +1,10 @@
-import pgDriver from 'pg';
 import type pg from 'pg';
+
+/** What of the module `pg` is used; another copy of it will do. */
+export interface Driver {
+  readonly Pool: new (config?: pg.PoolConfig) => pg.Pool;
+  readonly Client: new (config?: string | pg.ClientConfig) => pg.Client;
+}
 
 /**
  * Every private member of pg and pg-pool that this adapter touches, in one place; test/pg/internals.test.ts says what
@@ -19,12 +24,19 @@ export interface PendingItem {
 
 interface IdleItem {
   readonly client: pg.PoolClient;
-  readonly idleListener: (error: Error) => void;
+  readonly idleListener: IdleListener;
   readonly timeoutId: NodeJS.Timeout | undefined;
 }
 
-/** What pg-pool hands to a caller: the client, the caller, the listener of an idle client, is the client new? */
-export type HandOut = [client: pg.PoolClient, item: PendingItem, idleListener: (error: Error) => void, isNew: boolean];
+export type IdleListener = (error: Error) => void;
+
+/** What pg-pool hands to a caller. */
+export interface HandOut {
+  readonly client: pg.PoolClient;
+  readonly item: PendingItem;
+  readonly idleListener: IdleListener;
+  readonly isNew: boolean;
+}
 
 /** pg-pool's private half. */
 export interface PoolPrivate {
@@ -35,16 +47,31 @@ export interface PoolPrivate {
   _isFull(): boolean;
   _pulseQueue(): void;
   _remove(client: pg.PoolClient): void;
-  _acquireClient(...args: HandOut): void;
+  _acquireClient(client: pg.PoolClient, item: PendingItem, idleListener: IdleListener, isNew: boolean): void;
   newClient(item: PendingItem): void;
 }
 
+/** A driver's pool class with its private half: what ours overrides. */
+export interface Overridable extends PoolPrivate, Omit<pg.Pool, 'connect' | 'query' | 'end' | 'emit'> {
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  connect(callback?: unknown): unknown;
+  query(text: unknown, values?: unknown, callback?: unknown): unknown;
+  end(callback?: () => void): unknown;
+}
+
 /** pg-pool's own methods, past an override of them. */
-const base = Object.getPrototypeOf(pgDriver.Pool.prototype) as PoolPrivate;
+export function stockOf(driver: Driver): PoolPrivate {
+  return driver.Pool.prototype as unknown as PoolPrivate;
+}
 
 /** pg-pool's own way to make a client for a caller. */
-export function makeClient(pool: pg.Pool, item: PendingItem): void {
-  base.newClient.call(pool, item);
+export function makeClient(stock: PoolPrivate, pool: pg.Pool, item: PendingItem): void {
+  stock.newClient.call(pool, item);
+}
+
+/** pg-pool's own way to serve one waiting caller. */
+export function pulseOnce(stock: PoolPrivate, pool: pg.Pool): void {
+  stock._pulseQueue.call(pool);
 }
 
 function priv(pool: pg.Pool): PoolPrivate {
@@ -116,8 +143,8 @@ export function waiting(pool: pg.Pool): readonly PendingItem[] {
 }
 
 /** pg-pool's own way to hand a client to a caller. */
-export function handOver(pool: pg.Pool, ...[client, item, idleListener, isNew]: HandOut): void {
-  base._acquireClient.call(pool, client, item, idleListener, isNew);
+export function handOver(stock: PoolPrivate, pool: pg.Pool, { client, item, idleListener, isNew }: HandOut): void {
+  stock._acquireClient.call(pool, client, item, idleListener, isNew);
 }
 
 /** Serves waiting callers while there is a client, or room for one. One pulse serves one caller. */
@@ -154,4 +181,20 @@ export function streamOf(client: pg.ClientBase): unknown {
 export function onServerError(client: pg.ClientBase, listener: (error: Error & { code?: string }) => void): void {
   const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
   connection?.on('errorMessage', listener);
+}
+
+/** Tells each parameter that the server reports of itself, at the log-in and when it changes. */
+export function onParameter(client: pg.ClientBase, listener: (name: string, value: string) => void): void {
+  const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
+  connection?.on('parameterStatus', ({ parameterName, parameterValue }: Record<string, string>) => {
+    listener(parameterName ?? '', parameterValue ?? '');
+  });
+}
+
+/** Tells the state of the transaction at the end of each reply, before pg hands the reply on: I, T or E. */
+export function onReady(client: pg.ClientBase, listener: (status: string) => void): () => void {
+  const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
+  const onMessage = ({ status }: { readonly status: string }): void => listener(status);
+  connection?.prependListener('readyForQuery', onMessage);
+  return () => connection?.off('readyForQuery', onMessage);
 }

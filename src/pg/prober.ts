@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Prober, Reply } from '../sockets/connection.js';
 import { copyOf } from './config.js';
+import type { Driver } from './internals.js';
 import { refusalOf } from './server-errors.js';
 
 /** A standby, or a server whose new transactions are read-only. */
@@ -11,16 +12,18 @@ export const ROLE = "select pg_is_in_recovery() or current_setting('default_tran
 export class PgProber implements Prober {
   readonly port: number;
   readonly timeoutMillis: number;
+  readonly #driver: Driver;
   readonly #config: pg.ClientConfig;
 
-  constructor(port: number, config: pg.ClientConfig, timeoutMillis: number) {
+  constructor(driver: Driver, port: number, config: pg.ClientConfig, timeoutMillis: number) {
+    this.#driver = driver;
     this.port = port;
     this.timeoutMillis = timeoutMillis;
     this.#config = config;
   }
 
   async login(socket: Socket): Promise<Reply> {
-    const client = new pg.Client(Object.assign(copyOf(this.#config), { stream: () => socket }));
+    const client = new this.#driver.Client(Object.assign(copyOf(this.#config), { stream: () => socket }));
     client.on('error', () => {});
     try {
       await client.connect();

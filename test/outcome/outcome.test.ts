@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EipPoolError, type ErrorCode, outcomeOf } from '../../src/index.js';
-import { noteStatement, type Outcome } from '../../src/outcome/outcome.js';
+import { noteOutcome, noteStatement, type Outcome } from '../../src/outcome/outcome.js';
 
 const server = (code: string, severity = 'ERROR') => Object.assign(new Error('from the server'), { code, severity });
 const system = (syscall: string, code = 'ECONNREFUSED') => Object.assign(new Error(code), { syscall, code });
@@ -14,6 +14,14 @@ const OURS: Readonly<Record<ErrorCode, Outcome>> = {
   LOOKUP_TIMEOUT: 'not-sent',
   NO_ADDRESS: 'not-sent',
   POOL_ENDED: 'not-sent',
+  TOO_MANY_WAITING: 'not-sent',
+  FAILING_FAST: 'not-sent',
+  READ_ONLY_SERVER: 'not-sent',
+  PAUSE_ENDED: 'not-sent',
+  TRANSACTION_OVER: 'not-sent',
+  TRANSACTION_FAILED: 'rejected',
+  TRANSACTION_LEFT: 'unknown',
+  COMMIT_UNKNOWN: 'unknown',
   LAB_UNAVAILABLE: 'not-sent',
   PEER_MISSING: 'not-sent',
   API_UNAUTHORIZED: 'not-sent',
@@ -83,6 +91,13 @@ describe('the outcome of work that failed', () => {
     noteStatement(error, 'INSERT INTO t VALUES (1)');
     expect(outcomeOf(error)).toBe('rejected');
     expect(outcomeOf(error, 'CALL p()')).toBe('unknown');
+  });
+
+  it('is what an adapter knows of exactly this error, whatever others like it mean', () => {
+    const error = server('57P01', 'FATAL');
+    noteOutcome(error, 'rejected');
+    expect(outcomeOf(error)).toBe('rejected');
+    expect(outcomeOf(server('57P01', 'FATAL'))).toBe('unknown');
   });
 
   it.each(['connect', 'getaddrinfo', 'queryA', 'queryAaaa', 'queryCname'])('is not-sent where %s failed', (syscall) => {

@@ -69,7 +69,7 @@ describe('the private members of pg-pool', () => {
   it('newClient: or nobody would wait through a failover', async () => {
     const other = new pg.Pool({ ...pool.options, password: lab.connection!.password });
     const made = await new Promise<pg.PoolClient | undefined>((resolve) => {
-      internals.makeClient(other, {
+      internals.makeClient(internals.stockOf(pg), other, {
         callback: (_error, client, release) => {
           release();
           resolve(client);

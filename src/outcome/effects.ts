@@ -1,0 +1,108 @@
+import type { Dialect } from './statement.js';
+
+/**
+ * Built-in functions, and some of the extensions that come with the servers, that a READ ONLY transaction lets pass although
+ * they leave something behind, or belong to the session that is lost. `*` stands for any ending. What READ ONLY refuses
+ * (`nextval`, `setval`) needs no entry. test/pg/effects.test.ts and its like prove the entries on real servers.
+ *
+ * Sources: PostgreSQL 18 manual, chapter 9.28 (system administration), 9.30, 33.4 (large objects; refused there from 16 on),
+ * 9.15.3 (functions that run a query given as text), appendix F; `src/backend/tcop/utility.c`,
+ * `PreventCommandIfReadOnly`. MySQL 8.4 manual, 14.14 (locking), 14.15, 14.18; MariaDB knowledge base, sequences.
+ */
+const POSTGRES: readonly string[] = [
+  // Large objects, and files of the server.
+  'lo_*',
+  'lowrite',
+  'pg_file_*',
+  // The write-ahead log, replication and backups.
+  'pg_logical_*',
+  'pg_create_*',
+  'pg_drop_replication_slot',
+  'pg_copy_*',
+  'pg_replication_*',
+  'pg_sync_replication_slots',
+  'pg_switch_*',
+  'pg_wal_replay_*',
+  'pg_xlog_replay_*',
+  'pg_promote',
+  'pg_start_backup',
+  'pg_stop_backup',
+  'pg_backup_*',
+  // Messages and locks that outlive the transaction.
+  'pg_notify',
+  'pg_advisory_*',
+  'pg_try_advisory_*',
+  // Other sessions and the server itself.
+  'pg_terminate_backend',
+  'pg_cancel_backend',
+  'pg_reload_conf',
+  'pg_rotate_logfile*',
+  'pg_log_*',
+  'pg_stat_reset*',
+  'pg_stat_statements_reset',
+  'pg_stat_kcache_reset',
+  // The session, and transaction ids that are used up.
+  'set_config',
+  'txid_current',
+  'pg_current_xact_id',
+  'pg_export_snapshot',
+  // Indexes and storage.
+  'brin_*',
+  'gin_clean_pending_list',
+  'heap_force_*',
+  'pg_truncate_visibility_map',
+  'pg_prewarm',
+  'pg_buffercache_evict*',
+  // Other servers.
+  'dblink*',
+  'postgres_fdw_disconnect*',
+  // They run a statement that is hidden in a string.
+  'query_to_xml*',
+  'cursor_to_xml*',
+  'ts_stat',
+  'ts_rewrite',
+  'crosstab*',
+  'connectby',
+  'xpath_table',
+];
+
+const MYSQL: readonly string[] = [
+  // Locks of the session.
+  'get_lock',
+  'release_lock',
+  'release_all_locks',
+  'service_get_*',
+  'service_release_*',
+  // What the session did before, which another one did not.
+  'last_insert_id',
+  'found_rows',
+  'row_count',
+  'lastval',
+  'previous value for',
+  // Sequences and counters.
+  'nextval',
+  'setval',
+  'next value for',
+  'uuid_short',
+  // Other servers, and the server itself.
+  'group_replication_*',
+  'asynchronous_connection_failover_*',
+  'keyring_key_*',
+  'audit_log_*',
+  'version_tokens_*',
+  'mysql_firewall_*',
+  'gen_dictionary_*',
+  'sys_exec',
+  'sys_eval',
+  'sys_set',
+];
+
+/** Matches a call of any of them. */
+export const EFFECTS: Readonly<Record<Dialect, RegExp>> = { postgres: callOf(POSTGRES), mysql: callOf(MYSQL) };
+
+function callOf(names: readonly string[]): RegExp {
+  const calls = names.map((name) =>
+    name.includes(' ') ? name.replaceAll(' ', String.raw`\s+`) : String.raw`${name.replace('*', String.raw`\w*`)}\s*\(`,
+  );
+  return new RegExp(String.raw`\b(?:${calls.join('|')})`, 'i');
+}

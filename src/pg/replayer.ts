@@ -1,0 +1,149 @@
+import type pg from 'pg';
+import type { Address } from '../endpoint/address.js';
+import type { MoveEvent } from '../endpoint/endpoint-events.js';
+import { isEipPoolError } from '../errors.js';
+import type { ReadFailoverOptions } from '../failover/options.js';
+import { type Outcome, outcomeOf } from '../outcome/outcome.js';
+import { onlyReads } from '../outcome/reads.js';
+import { type Replay, replayOf } from '../outcome/replay.js';
+import type { Endpoint } from '../sockets/endpoint.js';
+import { isNeverWritten, isTimeOut } from './driver-words.js';
+import { leaseAnswering } from './good-connection.js';
+import { socketOf } from './handshake.js';
+
+export type Done = (error: Error | undefined, result?: unknown) => void;
+
+export interface ReplayerOptions {
+  readonly pool: pg.Pool;
+  readonly endpoint: Endpoint;
+  readonly failover: ReadFailoverOptions;
+  /** pg-pool's own `query` of this pool. */
+  readonly query: (text: unknown, values: unknown, done: Done) => void;
+}
+
+declare module 'pg' {
+  interface QueryConfig {
+    /**
+     * For `pool.query`: a second run does no harm, so that it may be run again, at most once, if its connection is lost
+     * and the name has moved or the server was judged dead.
+     */
+    idempotent?: boolean | undefined;
+  }
+}
+
+/** A statement as `pool.query` got it. */
+interface Statement {
+  readonly text: unknown;
+  readonly values: unknown;
+  readonly sql: string;
+}
+
+/** Design, pools rule 5: what of `pool.query` is run again when its connection is lost. It costs nothing until then. */
+export class Replayer {
+  readonly #options: ReplayerOptions;
+  /** The last lease that was given back with an error, which is told to its statement right after. */
+  #failedLease: { readonly error: unknown; readonly address: Address | null } | null = null;
+
+  constructor(options: ReplayerOptions) {
+    this.#options = options;
+  }
+
+  /** The pool's event 'release', with an error. */
+  released(error: unknown, client: pg.PoolClient): void {
+    this.#failedLease = { error, address: socketOf(client)?.dialledAddress ?? null };
+  }
+
+  watch(text: unknown, values: unknown, done: Done): Done {
+    return (error, result) => (error == null ? done(error, result) : this.#failed(error, text, values, done));
+  }
+
+  #failed(error: Error, text: unknown, values: unknown, done: Done): void {
+    const lease = this.#failedLease;
+    this.#failedLease = null;
+    const sql = sqlOf(text);
+    // Without a lease it failed while it waited for one, which has rules of its own.
+    if (lease?.error !== error || sql === null) return done(error);
+    const outcome = isNeverWritten(error) ? 'not-sent' : outcomeOf(error);
+    const { replay, role } = this.#options.failover;
+    const idempotent = (text as { idempotent?: unknown }).idempotent === true;
+    const reads = (): boolean => onlyReads(sql, 'postgres');
+    const plan = replayOf({ outcome, timedOut: isTimeOut(error), replay, role, idempotent, reads });
+    const statement = { text, values, sql };
+    switch (plan.kind) {
+      case 'none':
+        return done(error);
+      case 'again':
+        this.#tell(statement, plan, error);
+        return this.#options.query(text, values, done);
+      case 'if-abandoned':
+        void this.#repeat(statement, plan, error, lease.address).then(
+          (result) => process.nextTick(done, undefined, result),
+          () => process.nextTick(done, error),
+        );
+    }
+  }
+
+  /** Rejects with anything if it could not be repeated, or the repetition failed: its caller gets the first error. */
+  async #repeat(statement: Statement, plan: Again, error: Error, address: Address | null): Promise<unknown> {
+    const { pool, endpoint, failover } = this.#options;
+    const { clock } = endpoint;
+    let left = isDead(error) || address === null || !endpoint.has(address);
+    const onMove = ({ to }: MoveEvent): void => void (left ||= !to.includes(address ?? ''));
+    endpoint.on('move', onMove);
+    try {
+      const reads = plan.why === 'reads';
+      const until = clock.now() + failover.deadlineMillis;
+      const client = await leaseAnswering(pool, clock, until, reads ? 'BEGIN READ ONLY' : '');
+      try {
+        if (!left) throw error;
+        this.#tell(statement, plan, error);
+        return await (reads
+          ? client.query(asOneStatement(statement), statement.values as unknown[])
+          : client.query(statement.text as string, statement.values as unknown[]));
+      } finally {
+        await giveBack(client, reads);
+      }
+    } finally {
+      endpoint.off('move', onMove);
+    }
+  }
+
+  #tell({ sql }: Statement, { why }: Again, error: Error): void {
+    const outcome = (outcomeOf(error) ?? 'unknown') satisfies Outcome;
+    const [statement = ''] = /[a-z]+/i.exec(sql) ?? [];
+    this.#options.endpoint.noteReplay(() => ({ outcome, why, statement: statement.toLowerCase(), error }));
+  }
+}
+
+type Again = Exclude<Replay, { kind: 'none' }>;
+
+/** Whatever a function in it did within its transaction is undone. */
+async function giveBack(client: pg.PoolClient, inTransaction: boolean): Promise<void> {
+  try {
+    if (inTransaction) await client.query('ROLLBACK');
+    client.release();
+  } catch {
+    client.release(true);
+  }
+}
+
+function isDead(error: Error): boolean {
+  return isEipPoolError(error) && error.code === 'ADDRESS_DEAD';
+}
+
+/** Null for what is no statement of pg's own, such as a cursor or a stream. */
+function sqlOf(text: unknown): string | null {
+  if (typeof text === 'string') return text;
+  const { submit, text: own } = (text ?? {}) as { readonly submit?: unknown; readonly text?: unknown };
+  return typeof submit !== 'function' && typeof own === 'string' ? own : null;
+}
+
+/** The extended protocol takes one statement only; row mode, types, name and whatever else is given stay. */
+function asOneStatement({ text, sql }: Statement): pg.QueryConfig {
+  const config = typeof text === 'object' ? (text as object) : {};
+  return Object.assign(Object.create(Object.getPrototypeOf(config) as object) as pg.QueryConfig, config, {
+    text: sql,
+    queryMode: 'extended',
+    callback: undefined,
+  });
+}

@@ -1,0 +1,353 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Resolution,
+  type Session,
+  type TransactionAdapter,
+  Transactions,
+} from '../../src/failover/transaction.js';
+import type { Scope } from '../../src/failover/transaction-scope.js';
+import type { TransactionOptions } from '../../src/failover/transaction-options.js';
+import { CommitUnknownError, outcomeOf } from '../../src/index.js';
+
+/** A server in a few lines: it has a log, a status, and failures that are given to it. */
+class FakeSession implements Session {
+  status: 'none' | 'open' | 'failed' = 'none';
+  lost = false;
+  broken: boolean | null = null;
+
+  begin(): Promise<void> {
+    return this.#do('BEGIN', () => (this.status = 'open'));
+  }
+
+  run(sql: string): Promise<void> {
+    return this.#do(sql, () => {
+      if (sql === 'ROLLBACK') this.status = 'none';
+      if (sql.startsWith('ROLLBACK TO')) this.status = 'open';
+    });
+  }
+
+  mark(table: string, _id: string): Promise<void> {
+    return this.#do(`mark ${table}`);
+  }
+
+  async commit(): Promise<boolean> {
+    const { status } = this;
+    await this.#do('COMMIT', () => (this.status = 'none'));
+    return status === 'open';
+  }
+
+  release(broken: boolean): void {
+    expect(this.broken).toBeNull();
+    this.broken = broken;
+    log.push(broken ? 'close' : 'release');
+  }
+
+  async #do(what: string, then = (): void => {}): Promise<void> {
+    log.push(what);
+    const failure = failures.get(what)?.shift();
+    if (failure === undefined) return then();
+    if (failure.kind === 'lost') this.lost = true;
+    else if (failure.kind === 'gone') this.status = 'none';
+    else if (this.status === 'open') this.status = 'failed';
+    throw failure.error;
+  }
+
+  query = (sql: string): Promise<void> =>
+    this.#do(sql, () => {
+      if (sql === 'commit') this.status = 'none';
+    });
+}
+
+interface Failure {
+  readonly kind: 'lost' | 'gone' | 'refused';
+  readonly error: Error;
+}
+interface Tx {
+  query(sql: string): Promise<void>;
+  transaction: Scope<Tx>['transaction'];
+}
+
+const lost = (): Failure => ({ kind: 'lost', error: Object.assign(new Error('reset'), { syscall: 'read' }) });
+const refused = (code: string, kind: Failure['kind'] = 'refused'): Failure => ({
+  kind,
+  error: Object.assign(new Error(code), { code, severity: 'ERROR' }),
+});
+
+let log: string[] = [];
+let failures: Map<string, Failure[]> = new Map();
+let resolution: Resolution = 'unknown';
+
+const adapter: TransactionAdapter<Tx, FakeSession> = {
+  dialect: 'postgres',
+  open: async () => new FakeSession(),
+  handle: (session, scope) => ({
+    query: (sql) => scope.statement(sql, () => session.query(sql)),
+    transaction: (fn) => scope.transaction(fn),
+  }),
+  isConflict: (error) => (error as { code?: string }).code === '40001',
+  isTimeOut: (error) => (error as Error).message === 'time-out',
+  resolve: async () => {
+    log.push('resolve');
+    return resolution;
+  },
+};
+const transactions = new Transactions(adapter);
+const once = (fn: (tx: Tx) => Promise<unknown>, options?: TransactionOptions) => transactions.run(fn, options);
+const settled = async (promise: Promise<unknown>) => {
+  try {
+    return { value: await promise };
+  } catch (error) {
+    return { error: error as Error & { code?: string } };
+  }
+};
+const fail = (what: string, ...list: Failure[]): Failure => {
+  failures.set(what, list);
+  return list[0]!;
+};
+
+beforeEach(() => {
+  [log, failures, resolution] = [[], new Map(), 'unknown'];
+});
+
+describe('a transaction', () => {
+  it('is begun, committed and given back, and its value is the function’s', async () => {
+    expect(await once(async (tx) => await tx.query('select 1').then(() => 7))).toBe(7);
+    expect(log).toEqual(['BEGIN', 'select 1', 'COMMIT', 'release']);
+  });
+
+  it('is rolled back when the function throws, which was known before COMMIT', async () => {
+    const own = new Error('no');
+    const { error } = await settled(once(async () => await Promise.reject(own)));
+    expect(error).toBe(own);
+    expect(outcomeOf(own)).toBe('rejected');
+    expect(log).toEqual(['BEGIN', 'ROLLBACK', 'release']);
+  });
+
+  it('fails where COMMIT is answered with ROLLBACK, since a statement’s error was swallowed', async () => {
+    const failure = fail('insert', refused('23505'));
+    const { error } = await settled(once(async (tx) => await tx.query('insert').catch(() => {})));
+    expect(error).toMatchObject({ code: 'TRANSACTION_FAILED', cause: failure.error });
+    expect(outcomeOf(error)).toBe('rejected');
+  });
+
+  it('is poisoned by a statement that ends it, and never run again', async () => {
+    let runs = 0;
+    const { error } = await settled(
+      once(
+        async (tx) => {
+          runs++;
+          await tx.query('commit').catch(() => {});
+          await tx.query('insert');
+        },
+        { retries: 3 },
+      ),
+    );
+    expect(error?.code).toBe('TRANSACTION_LEFT');
+    expect(outcomeOf(error)).toBe('unknown');
+    expect([runs, log]).toEqual([1, ['BEGIN', 'commit', 'release']]);
+  });
+
+  it('is poisoned when the server rolls it back by itself, even if the function does not look', async () => {
+    fail('insert', refused('40001', 'gone'));
+    const swallow = async (tx: Tx): Promise<void> => {
+      await tx.query('insert').catch(() => {});
+      await tx.query('update').catch(() => {});
+    };
+    expect((await settled(once(swallow))).error?.code).toBe('40001');
+    expect(log).toEqual(['BEGIN', 'insert', 'release']);
+  });
+
+  it('takes no statement after its function', async () => {
+    let late: Promise<void> | undefined;
+    let kept: Tx | undefined;
+    await once(async (tx) => void (kept = tx));
+    late = kept!.query('insert');
+    expect((await settled(late)).error?.code).toBe('TRANSACTION_OVER');
+  });
+
+  it('begins on another connection when the first one breaks at BEGIN', async () => {
+    fail('BEGIN', lost());
+    await once(async (tx) => await tx.query('select 1'));
+    expect(log).toEqual(['BEGIN', 'close', 'BEGIN', 'select 1', 'COMMIT', 'release']);
+  });
+
+  it('writes its marker last', async () => {
+    await once(async (tx) => await tx.query('insert'), { marker: 'app.marker' });
+    expect(log).toEqual(['BEGIN', 'insert', 'mark app.marker', 'COMMIT', 'release']);
+  });
+
+  it.each([
+    { retries: -1 },
+    { marker: 'a; drop table b' },
+    { isolationLevel: 'snapshot' },
+    { signal: {} },
+    { retry: 1 },
+  ])('refuses %j', async (options) => {
+    const { error } = await settled(once(async () => {}, options as TransactionOptions));
+    expect(error?.code).toBe('INVALID_OPTION');
+    expect(log).toEqual([]);
+  });
+});
+
+describe('a second run', () => {
+  it.each([
+    ['a lost connection', lost],
+    ['a serialization failure', () => refused('40001')],
+  ])('follows %s when it was asked for', async (_, failure) => {
+    const { error } = fail('insert', failure(), failure());
+    expect((await settled(once(async (tx) => await tx.query('insert')))).error).toMatchObject({
+      message: error.message,
+    });
+    expect(await settled(once(async (tx) => await tx.query('insert'), { retries: 1 }))).toEqual({ value: undefined });
+  });
+
+  it('follows a serialization failure at COMMIT', async () => {
+    fail('COMMIT', refused('40001'));
+    await once(async () => {}, { retries: 1 });
+    expect(log.filter((what) => what === 'BEGIN')).toHaveLength(2);
+  });
+
+  it.each(['commit and chain', 'call p()', 'insert; commit'])(
+    'never follows a connection that was lost after %s, which may have committed',
+    async (sql) => {
+      fail('insert', lost());
+      const work = async (tx: Tx): Promise<void> => {
+        await tx.query(sql);
+        await tx.query('insert');
+      };
+      const { error } = await settled(once(work, { retries: 3 }));
+      expect(outcomeOf(error)).toBe('unknown');
+      expect(log.filter((what) => what === 'BEGIN')).toHaveLength(1);
+    },
+  );
+
+  it('never follows another error, or the driver’s time-out', async () => {
+    for (const failure of [refused('23505'), { kind: 'refused', error: new Error('time-out') } as Failure]) {
+      fail('insert', failure);
+      log = [];
+      await settled(once(async (tx) => await tx.query('insert'), { retries: 3 }));
+      expect(log.filter((what) => what === 'BEGIN')).toHaveLength(1);
+    }
+  });
+
+  it('never begins before the first one has settled', async () => {
+    let running = 0;
+    fail('insert', lost());
+    await once(
+      async (tx) => {
+        expect(++running).toBe(1);
+        try {
+          await tx.query('insert');
+        } finally {
+          await new Promise(setImmediate);
+          running--;
+        }
+      },
+      { retries: 1 },
+    );
+  });
+});
+
+describe('a COMMIT without an answer', () => {
+  it('is unknown', async () => {
+    const { error: cause } = fail('COMMIT', lost());
+    const { error } = await settled(once(async () => {}, { retries: 3 }));
+    expect(error).toBeInstanceOf(CommitUnknownError);
+    expect(error).toMatchObject({ code: 'COMMIT_UNKNOWN', cause });
+    expect(outcomeOf(error)).toBe('unknown');
+    // The broken connection has left its place to the one that asks.
+    expect(log).toEqual(['BEGIN', 'COMMIT', 'close', 'resolve']);
+  });
+
+  it('is done where that can be known', async () => {
+    fail('COMMIT', lost());
+    resolution = 'committed';
+    expect(await once(async () => 7)).toBe(7);
+  });
+
+  it('is rejected where that can be known, and then run again if asked for', async () => {
+    resolution = 'rolled-back';
+    const { error: cause } = fail('COMMIT', lost());
+    const { error } = await settled(once(async () => {}));
+    expect(error).toBe(cause);
+    expect(outcomeOf(error)).toBe('rejected');
+    fail('COMMIT', lost());
+    expect(await once(async () => 7, { retries: 1 })).toBe(7);
+  });
+});
+
+describe('a nested transaction', () => {
+  it('is a savepoint, by the handle and by the pool', async () => {
+    await once(async (tx) => {
+      await tx.transaction(async (inner) => await inner.query('insert 1'));
+      await transactions.run(async (inner) => await inner.query('insert 2'), { retries: 2 });
+    });
+    expect(log).toEqual([
+      ...['BEGIN', 'SAVEPOINT eip_pool_1', 'insert 1', 'RELEASE SAVEPOINT eip_pool_1'],
+      ...['SAVEPOINT eip_pool_2', 'insert 2', 'RELEASE SAVEPOINT eip_pool_2', 'COMMIT', 'release'],
+    ]);
+  });
+
+  it('is undone alone, and the rest is committed', async () => {
+    fail('insert', refused('23505'));
+    const value = await once(async (tx) => {
+      const inner = tx.transaction(async (nested) => await nested.query('insert'));
+      expect((await settled(inner)).error?.code).toBe('23505');
+      return 7;
+    });
+    expect(value).toBe(7);
+    expect(log.slice(-3)).toEqual(['ROLLBACK TO SAVEPOINT eip_pool_1', 'COMMIT', 'release']);
+  });
+
+  it('waits for the one before it', async () => {
+    await once(async (tx) => {
+      await Promise.all(['a', 'b'].map((name) => tx.transaction(async (inner) => await inner.query(name))));
+    });
+    expect(log.slice(1, 4)).toEqual(['SAVEPOINT eip_pool_1', 'a', 'RELEASE SAVEPOINT eip_pool_1']);
+  });
+
+  it('is a transaction of its own once the outer one is over, and outside of it', async () => {
+    let later: Promise<unknown> | undefined;
+    await once(async () => {
+      later = new Promise(setImmediate).then(() => once(async () => {}));
+    });
+    await later;
+    expect(log).toEqual(['BEGIN', 'COMMIT', 'release', 'BEGIN', 'COMMIT', 'release']);
+  });
+
+  it('has no isolation level or access mode of its own', async () => {
+    const { error } = await settled(once(async () => await once(async () => {}, { isolationLevel: 'serializable' })));
+    expect(error?.code).toBe('INVALID_OPTION');
+  });
+});
+
+describe('a signal', () => {
+  it('ends a statement that is under way with its connection, and whatever comes then', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const { error } = await settled(
+      once(
+        async (tx) => {
+          await tx.query('insert');
+          controller.abort(reason);
+          await tx.query('update');
+        },
+        { signal: controller.signal, retries: 3 },
+      ),
+    );
+    expect(error).toBe(reason);
+    expect(log).toEqual(['BEGIN', 'insert', 'close']);
+  });
+
+  it('ends the wait for a connection', async () => {
+    const reason = new Error('enough');
+    const { error } = await settled(once(async () => {}, { signal: AbortSignal.abort(reason) }));
+    expect([error, log]).toEqual([reason, []]);
+  });
+
+  it('means nothing once COMMIT is sent', async () => {
+    const controller = new AbortController();
+    const done = once(async () => setImmediate(() => controller.abort()), { signal: controller.signal });
+    await expect(done).resolves.toBeDefined();
+  });
+});
