@@ -19,7 +19,7 @@ export const postgres: Dialect = {
   ledger: [
     `set synchronous_commit = local;
      create table ledger (id int not null, part int not null, execution uuid not null default gen_random_uuid());
-     create table marker (id uuid primary key);
+     create table marker (id text primary key);
      create procedure append_halves(id int) language plpgsql as $$
      begin
        commit;
@@ -28,7 +28,8 @@ export const postgres: Dialect = {
        commit;
        insert into ledger values (id, 1);
      end $$;
-     grant select, insert on ledger to app`,
+     grant select, insert on ledger to app;
+     grant all on marker to app`,
   ],
   readOnly: ['alter system set default_transaction_read_only = on', 'select pg_reload_conf()'],
   writable: ['alter system reset default_transaction_read_only', 'select pg_reload_conf()'],
@@ -39,6 +40,7 @@ export const mariadb: Dialect = {
   databases: 'mariadb',
   ledger: [
     `create table ledger (id int not null, part int not null, execution char(36) not null) engine = innodb`,
+    'create table marker (id varchar(64) primary key) engine = innodb',
     `create procedure append_halves(id int)
      begin
        insert into ledger values (id, 0, uuid());

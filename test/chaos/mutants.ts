@@ -14,7 +14,11 @@ export interface Mutant {
   readonly patches: readonly Patch[];
 }
 
-export const MUTANTS: Readonly<Record<'recheck', Mutant>> = {
+export const MUTANTS: Readonly<Record<'unknownWrites' | 'recheck' | 'call', Mutant>> = {
+  unknownWrites: {
+    name: 'runs writes again whose outcome is unknown',
+    patches: [{ file: 'outcome/replay.js', find: 'if (idempotent)', replace: 'if (true)' }],
+  },
   recheck: {
     name: 'hands out a connection without a second look at its address',
     patches: [
@@ -24,11 +28,15 @@ export const MUTANTS: Readonly<Record<'recheck', Mutant>> = {
         replace: "case 'handshake':\n                if (false)",
       },
       {
-        file: 'pg/pool.js',
-        find: 'return this.#endpoint?.has(state.address) === true;',
+        file: 'pg/keeper.js',
+        find: 'return this.#endpoint.has(state.address);',
         replace: 'return true;',
       },
     ],
+  },
+  call: {
+    name: 'runs CALL again after a refusal in the middle of it',
+    patches: [{ file: 'outcome/statement.js', find: '/^(call|do)$/', replace: '/^do$/' }],
   },
 };
 

@@ -8,7 +8,10 @@ const SLOW_READ = `${READ}, pg_sleep(${SLOW_SECONDS})`;
 const WRITE = 'insert into ledger values ($1, $2) returning inet_server_port() as port';
 const SLOW_WRITE = `insert into ledger select $1, $2 from pg_sleep(${SLOW_SECONDS}) returning inet_server_port() as port`;
 
-type Queryable = Pick<pg.ClientBase, 'query'>;
+/** A client, a pool and the handle of a transaction alike. */
+interface Queryable {
+  query<R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
+}
 
 class PgWork implements Work {
   readonly #pool: PoolClass;
@@ -49,7 +52,13 @@ class PgWork implements Work {
   }
 
   async transaction(id: number): Promise<number> {
-    return await this.lease(id);
+    return await this.#pool.transaction(
+      async (tx) => {
+        await this.#port(tx, WRITE, [id, 0]);
+        return await this.#port(tx, WRITE, [id, 1]);
+      },
+      { marker: 'marker' },
+    );
   }
 
   async call(id: number): Promise<null> {
@@ -61,8 +70,8 @@ class PgWork implements Work {
     await this.#pool.end();
   }
 
-  async #port(on: Queryable | PoolClass, text: string, values?: unknown[]): Promise<number> {
-    const { rows } = await (on as Queryable).query<{ port: number }>(text, values);
+  async #port(on: Queryable, text: string, values?: unknown[]): Promise<number> {
+    const { rows } = await on.query<{ port: number }>(text, values);
     return rows[0]!.port;
   }
 }
@@ -74,7 +83,7 @@ export const open: OpenWork = async (target: Target) => {
     new Pool({
       ...{ host: name, port, user, password, database, max: 10 },
       follow: { ...FOLLOW, servers: dnsServers },
-      failover: FAILOVER,
+      failover: { ...FAILOVER, role: 'writable', replay: 'reads' },
     }),
   );
 };

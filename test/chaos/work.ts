@@ -32,6 +32,6 @@ export const SLOW_SECONDS = 0.05;
 
 /** Shorter than the defaults, so that a thousand failovers take less than an hour. */
 export const FOLLOW = { intervalMillis: 250, returnAfterMillis: 1_000, quarantineMillis: 5_000 } as const;
-export const FAILOVER = { drainMillis: 500, deadlineMillis: 15_000 } as const;
+export const FAILOVER = { drainMillis: 500, deadlineMillis: 10_000 } as const;
 /** A caller's deadline, and what it takes to judge the server that he then got silent (design: sockets 3). */
 export const LIMIT_MILLIS: number = FAILOVER.deadlineMillis + 4_000;
