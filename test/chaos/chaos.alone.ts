@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { build, type Mutant, MUTANTS } from './mutants.js';
+import { build, MUTANTS } from './mutants.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 /** Made by `npm test` before it runs the tests, as this library's build is. */
@@ -31,21 +31,22 @@ describe('failovers under load, with faults drawn from a seed', () => {
   }, 120_000);
 });
 
-describe('the checker sees through a build that', () => {
-  async function broken(mutant: Mutant, ...args: readonly string[]): Promise<string> {
-    const folder = here(`.out/mutants/${mutant.name.replaceAll(' ', '-')}`);
-    await build(mutant, LIBRARY, folder);
-    const { status, text } = await chaos('--mode', 'independent', '--library', folder, ...args);
-    expect(status, text).toBe(1);
-    return text;
-  }
-
-  it(
-    MUTANTS.recheck.name,
-    async () => {
-      const text = await broken(MUTANTS.recheck, '--faults', 'slow', '--failovers', '5');
-      expect(text).toContain('VIOLATION misdirected');
+describe.concurrent('the checker sees through a build that', () => {
+  it.each([
+    [MUTANTS.unknownWrites, 'doubled', 'killed,crashed,silent'],
+    [MUTANTS.recheck, 'misdirected', 'slow'],
+    [MUTANTS.call, 'doubled', 'demoted'],
+  ])(
+    '$name',
+    async (mutant, rule, faults) => {
+      const folder = here(`.out/mutants/${mutant.name.replaceAll(' ', '-')}`);
+      await build(mutant, LIBRARY, folder);
+      const { status, text } = await chaos(
+        ...['--mode', 'independent', '--failovers', '5', '--faults', faults, '--rate', '100', '--library', folder],
+      );
+      expect(status, text).toBe(1);
+      expect(text).toContain(`VIOLATION ${rule}`);
     },
-    60_000,
+    90_000,
   );
 });

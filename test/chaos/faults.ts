@@ -65,6 +65,8 @@ async function strike({ fault, slowMillis }: Failover, { cluster, old }: Scene):
       await old.database.suspend();
       return;
     case 'demoted':
+      // The news of it travels as slowly as the statements that it refuses.
+      old.slow(slowMillis);
       await cluster.demote(old);
       return;
     case 'slow':

@@ -10,7 +10,7 @@ export type Fault =
   | 'silent'
   /** Its processes get SIGSTOP. */
   | 'stopped'
-  /** It takes no writes. */
+  /** It takes no writes any more, and is far away. */
   | 'demoted'
   /** A device forgot its flows, and every packet takes long: logins are under way when the name moves. */
   | 'slow';
