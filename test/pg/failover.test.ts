@@ -116,7 +116,7 @@ describe('the old server is alive and the name moves', () => {
 
 describe('the old server is killed and the name moves', () => {
   it('fails only the statements that were in flight, with the driver’s own error', async () => {
-    make();
+    make({ failover: { replay: 'none' } });
     await fill(pool);
     const inFlight = Array.from({ length: 5 }, () => settled(pool.query('select pg_sleep(30)')));
     await expect.poll(() => pool.idleCount).toBe(5);
@@ -221,7 +221,7 @@ describe('the old server is killed and the name moves', () => {
 
 describe('the old server falls silent and the name moves', () => {
   it('finds it dead by a ping, and cuts what runs there without waiting for drainMillis', async () => {
-    make({ failover: { drainMillis: 60_000 } });
+    make({ failover: { drainMillis: 60_000, replay: 'none' } });
     await fill(pool);
     const stuck = settled(pool.query('select pg_sleep(30)'));
     await expect.poll(() => pool.idleCount).toBe(9);
@@ -235,7 +235,7 @@ describe('the old server falls silent and the name moves', () => {
   });
 
   it('gives new callers the new server though every connection hangs on the old one', async () => {
-    make({ max: 3, failover: { drainMillis: 300 } });
+    make({ max: 3, failover: { drainMillis: 300, replay: 'none' } });
     await fill(pool);
     const stuck = Array.from({ length: 3 }, () => settled(pool.query('select pg_sleep(30)')));
     const waiting = Array.from({ length: 3 }, () => serverOf(pool));
@@ -258,7 +258,7 @@ describe('the old server falls silent and the name moves', () => {
   });
 
   it('the same with a server process that is stopped', async () => {
-    make();
+    make({ failover: { replay: 'none' } });
     await fill(pool);
     const stuck = settled(pool.query('select pg_sleep(30)'));
     await expect.poll(() => pool.idleCount).toBe(9);

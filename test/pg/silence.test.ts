@@ -38,7 +38,7 @@ describe('a server falls silent, and its name stays', () => {
     ['a host that answers nothing', async () => lab.hosts[0]!.stall(), () => lab.hosts[0]!.restore()],
     ['a stopped process', () => lab.hosts[0]!.database.suspend(), () => lab.hosts[0]!.database.resume()],
   ])('%s: what waits is cut, and who comes then waits until it answers again', async (_, silence, recover) => {
-    pool = makePool(lab, { max: 3 });
+    pool = makePool(lab, { max: 3, failover: { replay: 'none' } });
     await fill(pool, 3);
     const lease = await pool.connect();
     await silence();
@@ -53,7 +53,7 @@ describe('a server falls silent, and its name stays', () => {
   });
 
   it('the pool goes where the name moves then', async () => {
-    pool = makePool(lab, { max: 2, failover: IMPATIENT });
+    pool = makePool(lab, { max: 2, failover: { ...IMPATIENT, replay: 'none' } });
     await fill(pool, 2);
     lab.hosts[0]!.stall();
     expect((await settled(pool.query('select 1'))).error).toMatchObject({ code: 'ADDRESS_DEAD' });
