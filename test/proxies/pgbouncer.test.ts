@@ -140,24 +140,23 @@ suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () =>
   it('the server behind it falls silent, and it goes on taking logins: what waits is cut, and the same pool works later', async () => {
     // The tests before may have left it without a server connection.
     await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
-    const client = await pool.connect();
+    // What is cut is to be seen, not run again.
+    const failover = { replay: 'none' } as const;
+    const [used, fresh] = [makePool(lab, { ...LOGIN, failover }), makePool(lab, { ...LOGIN, failover })];
+    await fill(used);
+    const client = await used.connect();
     await servers.hosts[0]!.database.suspend();
     try {
-      const hung = await Promise.all([client.query('select 1'), pool.query('select 2'), fresh(lab)].map(settled));
+      const hung = await Promise.all([client, used, fresh].map((on) => settled((on as Pool).query('select 1'))));
       expect(hung.map(({ error }) => error?.code)).toEqual(Array(3).fill('ADDRESS_DEAD'));
     } finally {
       client.release();
       await servers.hosts[0]!.database.resume();
     }
-    await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
-    expect(pool.endpoint!.generation).toBe(0);
+    await expect.poll(async () => (await settled(serverOf(used))).value, { timeout: 10_000 }).toBe(id(0));
+    expect(used.endpoint!.generation).toBe(0);
+    await Promise.all([used.end(), fresh.end()]);
   }, 30_000);
-
-  /** A statement of a pool that has no connection yet: PgBouncer takes its log-in. */
-  async function fresh(of: Lab): Promise<unknown> {
-    const another = makePool(of, LOGIN);
-    return await another.query('select 3').finally(() => another.end());
-  }
 
   async function sleeping(of: Lab): Promise<number> {
     const [row] = await of.hosts[0]!.database.query<{ count: number }>(
