@@ -74,7 +74,7 @@ type Ask<Answer> = (host: LabHost) => Promise<Answer[]>;
 
 export async function countSessions(hosts: readonly LabHost[], ask: Ask<{ count: number }>): Promise<number> {
   const answers = await Promise.all(hosts.map(ask));
-  return answers.flat().reduce((sum, { count }) => sum + Number(count), 0);
+  return answers.flat().reduce((sum, { count }) => sum + count, 0);
 }
 
 export async function readRows(hosts: readonly LabHost[], ask: Ask<Omit<Row, 'server'>>): Promise<Row[]> {
