@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Connection } from 'mysql2/promise';
 import type { Address } from '../endpoint/address.js';
 import { EipPoolError } from '../errors.js';
+import { isReadOnlyRow, ROLE } from '../mysql2/role.js';
 
 /** What a server is to a client that has logged in. */
 export interface LoggedIn {
@@ -14,15 +15,15 @@ export async function login(url: URL, address: Address): Promise<LoggedIn> {
 }
 
 async function loginPostgres(url: URL, address: Address): Promise<LoggedIn> {
-  const { Client, ROLE } = await loaded('pg', async () => {
+  const { Client, question } = await loaded('pg', async () => {
     const [pg, prober] = await Promise.all([import('../pg/index.js'), import('../pg/prober.js')]);
-    return { Client: pg.Client, ROLE: prober.ROLE };
+    return { Client: pg.Client, question: prober.ROLE };
   });
   // The host stays the name, for TLS; the socket goes to the address.
   const client = new Client({ connectionString: url.href, follow: { resolver: { address }, allow: 'any' } });
   try {
     await client.connect();
-    const { rows } = await client.query<{ read_only: boolean }>(ROLE);
+    const { rows } = await client.query<{ read_only: boolean }>(question);
     return { role: rows[0]?.read_only === false ? 'writable' : 'read-only' };
   } finally {
     await client.end();
@@ -32,8 +33,8 @@ async function loginPostgres(url: URL, address: Address): Promise<LoggedIn> {
 async function loginMysql(url: URL, address: Address): Promise<LoggedIn> {
   const connection = await connectMysql(url, address, false);
   try {
-    const [rows] = await connection.query('select @@global.read_only or @@global.innodb_read_only as frozen');
-    return { role: Number((rows as { frozen: unknown }[])[0]?.frozen) === 0 ? 'writable' : 'read-only' };
+    const [rows] = await connection.query(ROLE);
+    return { role: isReadOnlyRow((rows as unknown[])[0]) ? 'read-only' : 'writable' };
   } finally {
     await connection.end();
   }

@@ -1,5 +1,6 @@
+import type { Address } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
-import { isEipPoolError } from '../errors.js';
+import { EipPoolError, isEipPoolError } from '../errors.js';
 
 /** What a failed log-in says of the server. */
 export type Refusal =
@@ -25,6 +26,14 @@ const NETWORK: ReadonlySet<string> = new Set([
 
 /** Ours that a later attempt may not meet. */
 const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'CONNECT_TIMEOUT', 'READ_ONLY_SERVER']);
+
+/** What `role: 'writable'` says of a server that has logged a client in. */
+export function readOnlyError(name: string, address: Address | null): EipPoolError {
+  return new EipPoolError(
+    'READ_ONLY_SERVER',
+    `the server behind ${name} at ${address ?? 'its address'} is read-only, and failover.role is 'writable'`,
+  );
+}
 
 /** What the network or this library says of it; null where only the driver's adapter can tell. */
 export function networkRefusal(error: unknown): Refusal | null {

@@ -7,6 +7,11 @@ export class Trouble {
   readonly #failures: Map<Address, unknown> = new Map();
   #cause: unknown = null;
 
+  /** The last failure; null if there was none. */
+  get cause(): unknown {
+    return this.#cause;
+  }
+
   note(failures: ReadonlyMap<Address, unknown>, cause: unknown): void {
     for (const [address, failure] of failures) this.#failures.set(address, failure);
     if (cause != null) this.#cause = cause;

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { EipPoolError, messageOf } from '../errors.js';
-import type { Database, DatabaseContext } from './database.js';
-import { failed, followLog, freePort, type LogTail } from './server-process.js';
+import { messageOf } from '../errors.js';
+import type { DatabaseContext } from './database.js';
 import type { PostgresInstallation } from './postgres-binaries.js';
-import { ProcessTree, type Watchdog } from './process-tree.js';
+import type { Watchdog } from './process-tree.js';
+import { failed, followLog, LISTEN_ADDRESS, ServerProcess } from './server-process.js';
 
 /** How the lab's PostgreSQL servers run. */
 export interface PostgresOptions {
@@ -38,10 +38,6 @@ export interface LabConnection {
 
 export const CONNECTION: LabConnection = { user: 'app', password: 'app-secret', database: 'app' };
 
-/** A port that was free a moment ago may be taken by now. */
-const START_ATTEMPTS: number = 5;
-const LISTEN_ADDRESS: string = '127.0.0.1';
-
 /** Nothing of it outlives the lab, so nothing of it must survive a power cut. */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: LISTEN_ADDRESS,
@@ -57,21 +53,13 @@ const SETTINGS: Readonly<Record<string, string>> = {
 /** Clean, so that no PGDATA or PGPORT of the user's changes a server; messages in English, because they are read here. */
 const ENVIRONMENT: Readonly<Record<string, string>> = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' };
 
-type State =
-  { readonly kind: 'stopped' } | { readonly kind: 'running'; readonly tree: ProcessTree } | { readonly kind: 'closed' };
-
-export class EmbeddedPostgres implements Database {
-  readonly kind: string = 'embedded-postgres';
-  readonly address: string = LISTEN_ADDRESS;
+export class EmbeddedPostgres extends ServerProcess {
+  override readonly kind: string = 'embedded-postgres';
   readonly #installation: PostgresInstallation;
   readonly #options: PostgresOptions;
-  readonly #context: DatabaseContext;
   readonly #watchdog: Watchdog;
   readonly #adminPassword: string = randomBytes(18).toString('hex');
   readonly #data: string;
-  readonly #listeners: ((listening: boolean) => void)[] = [];
-  #port: number = 0;
-  #state: State = { kind: 'stopped' };
 
   private constructor(
     installation: PostgresInstallation,
@@ -79,9 +67,9 @@ export class EmbeddedPostgres implements Database {
     context: DatabaseContext,
     watchdog: Watchdog,
   ) {
+    super(context);
     this.#installation = installation;
     this.#options = options;
-    this.#context = context;
     this.#watchdog = watchdog;
     this.#data = join(context.folder, 'data');
   }
@@ -95,61 +83,15 @@ export class EmbeddedPostgres implements Database {
   ): Promise<EmbeddedPostgres> {
     const server = new EmbeddedPostgres(installation, options, context, watchdog);
     await server.#initialise();
-    for (let attempt = 1; ; attempt++) {
-      server.#port = await freePort(LISTEN_ADDRESS);
-      try {
-        await server.#run();
-        return server;
-      } catch (error) {
-        if (attempt === START_ATTEMPTS || !String(error).includes('Address already in use')) throw error;
-      }
-    }
+    await server.startOnFreePort();
+    return server;
   }
 
-  get port(): number {
-    return this.#port;
-  }
-
-  async kill(): Promise<void> {
-    if (this.#state.kind === 'running') await this.#state.tree.kill();
-  }
-
-  suspend(): Promise<void> {
-    if (this.#state.kind === 'running') this.#state.tree.suspend();
-    return Promise.resolve();
-  }
-
-  resume(): Promise<void> {
-    if (this.#state.kind === 'running') this.#state.tree.resume();
-    return Promise.resolve();
-  }
-
-  async restart(): Promise<void> {
-    await this.kill();
-    // Its process is known to be gone; a number in the file may be someone else's by now.
-    await rm(join(this.#data, 'postmaster.pid'), { force: true });
-    await this.#run();
-  }
-
-  async close(): Promise<void> {
-    await this.kill();
-    this.#state = { kind: 'closed' };
-  }
-
-  closeSync(): void {
-    if (this.#state.kind === 'running') this.#state.tree.killSync();
-    this.#state = { kind: 'closed' };
-  }
-
-  subscribe(listener: (listening: boolean) => void): void {
-    this.#listeners.push(listener);
-  }
-
-  async query<Row>(sql: string): Promise<Row[]> {
+  override async query<Row>(sql: string): Promise<Row[]> {
     const { Client } = (await import('pg')).default;
     const client = new Client({
       host: this.address,
-      port: this.#port,
+      port: this.port,
       user: 'postgres',
       password: this.#adminPassword,
       database: CONNECTION.database,
@@ -164,7 +106,7 @@ export class EmbeddedPostgres implements Database {
   }
 
   async #initialise(): Promise<void> {
-    const { folder } = this.#context;
+    const { folder } = this.context;
     const passwordFile = join(folder, 'password');
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await this.#own(folder);
@@ -193,61 +135,46 @@ export class EmbeddedPostgres implements Database {
   async #finish(program: string, args: readonly string[], input: string = ''): Promise<void> {
     const child = this.#spawn(program, args, 'pipe');
     child.stdin?.on('error', () => undefined).end(input);
-    const lines = this.#log(child);
+    const lines = followLog(child, (line) => this.context.log(line));
     const code = await once(child, 'close').then(
       ([status]: unknown[]) => status,
       (error: unknown) => {
-        lines.lines = [`${messageOf(error)}; may its user enter ${this.#context.folder}? TMPDIR says where that is`];
+        lines.lines = [`${messageOf(error)}; may its user enter ${this.context.folder}? TMPDIR says where that is`];
       },
     );
     if (code !== 0) throw failed(program, lines);
   }
 
-  async #run(): Promise<void> {
-    if (this.#state.kind === 'closed') throw new EipPoolError('LAB_UNAVAILABLE', 'the lab was closed');
+  protected override saysReady(line: string): boolean {
+    return line.includes('database system is ready to accept');
+  }
+
+  /** Its process is known to be gone; a number in the file may be someone else's by now. */
+  protected override async tidy(): Promise<void> {
+    await rm(join(this.#data, 'postmaster.pid'), { force: true });
+  }
+
+  protected override spawnServer(): ChildProcess {
     const settings = {
       ...SETTINGS,
       ...(this.#options.ssl === undefined ? {} : { ssl: 'on' }),
       ...this.#options.settings,
     };
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const child = this.#spawn(
-      this.#installation.postgres,
-      ['-D', this.#data, '-p', String(this.#port), ...flags],
-      'ignore',
-    );
-    const tree = new ProcessTree(child);
-    const exited = once(child, 'close');
-    child.on('exit', () => {
-      if (this.#state.kind === 'running' && this.#state.tree === tree) this.#state = { kind: 'stopped' };
-      for (const listener of this.#listeners) listener(false);
-    });
-    this.#state = { kind: 'running', tree };
-    const lines = this.#log(child);
-    const ready = new Promise<void>((resolve) => {
-      lines.onLine = (line) => {
-        if (line.includes('database system is ready to accept')) resolve();
-      };
-    });
-    const isReady = await Promise.race([ready.then(() => true), exited.then(() => false)]);
-    if (!isReady) throw failed(this.#installation.postgres, lines);
-    for (const listener of this.#listeners) listener(true);
+    const args = ['-D', this.#data, '-p', String(this.port), ...flags];
+    return this.#spawn(this.#installation.postgres, args, 'ignore');
   }
 
   #spawn(program: string, args: readonly string[], stdin: 'pipe' | 'ignore'): ChildProcess {
     const child = spawn(program, args, {
       ...this.#installation.runAs,
-      cwd: this.#context.folder,
+      cwd: this.context.folder,
       env: ENVIRONMENT,
       stdio: [stdin, 'ignore', 'pipe'],
     });
     this.#watchdog.guard(child);
-    child.on('error', (error) => this.#context.log(`${program}: ${error.message}`));
+    child.on('error', (error) => this.context.log(`${program}: ${error.message}`));
     return child;
-  }
-
-  #log(child: ChildProcess): LogTail {
-    return followLog(child, (line) => this.#context.log(line));
   }
 
   async #write(file: string, text: string): Promise<void> {
@@ -258,6 +185,6 @@ export class EmbeddedPostgres implements Database {
   async #own(path: string): Promise<void> {
     const { uid, gid } = this.#installation.runAs;
     if (uid !== undefined && gid !== undefined) await chown(path, uid, gid);
-    else await chmod(path, path === this.#context.folder ? 0o700 : 0o600);
+    else await chmod(path, path === this.context.folder ? 0o700 : 0o600);
   }
 }

@@ -1,15 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { EipPoolError } from '../errors.js';
-import type { Database, DatabaseContext } from './database.js';
+import type { DatabaseContext } from './database.js';
 import { CONNECTION } from './embedded-postgres.js';
 import type { MariaDbInstallation } from './mariadb-binaries.js';
-import { ProcessTree, type Watchdog } from './process-tree.js';
-import { failed, followLog, freePort } from './server-process.js';
+import type { Watchdog } from './process-tree.js';
+import { LISTEN_ADDRESS, ServerProcess } from './server-process.js';
 
 const run = promisify(execFile);
 
@@ -27,9 +25,6 @@ export interface MariaDbOptions {
   readonly ssl?: { readonly key: string; readonly cert: string } | undefined;
 }
 
-const LISTEN_ADDRESS: string = '127.0.0.1';
-/** A port that was free a moment ago may be taken by now. */
-const START_ATTEMPTS: number = 5;
 const ADMIN: string = 'lab';
 
 /** Nothing of it outlives the lab, so nothing of it must survive a power cut. */
@@ -41,21 +36,13 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'character-set-server': 'utf8mb4',
 };
 
-type State =
-  { readonly kind: 'stopped' } | { readonly kind: 'running'; readonly tree: ProcessTree } | { readonly kind: 'closed' };
-
-export class MariaDb implements Database {
-  readonly kind: string = 'mariadb';
-  readonly address: string = LISTEN_ADDRESS;
+export class MariaDb extends ServerProcess {
+  override readonly kind: string = 'mariadb';
   readonly #installation: MariaDbInstallation;
   readonly #options: MariaDbOptions;
-  readonly #context: DatabaseContext;
   readonly #watchdog: Watchdog;
   readonly #adminPassword: string = randomBytes(18).toString('hex');
   readonly #data: string;
-  readonly #listeners: ((listening: boolean) => void)[] = [];
-  #port: number = 0;
-  #state: State = { kind: 'stopped' };
 
   private constructor(
     installation: MariaDbInstallation,
@@ -63,9 +50,9 @@ export class MariaDb implements Database {
     context: DatabaseContext,
     watchdog: Watchdog,
   ) {
+    super(context);
     this.#installation = installation;
     this.#options = options;
-    this.#context = context;
     this.#watchdog = watchdog;
     this.#data = join(context.folder, 'data');
   }
@@ -79,59 +66,15 @@ export class MariaDb implements Database {
   ): Promise<MariaDb> {
     const server = new MariaDb(installation, options, context, watchdog);
     await server.#initialise();
-    for (let attempt = 1; ; attempt++) {
-      server.#port = await freePort(LISTEN_ADDRESS);
-      try {
-        await server.#run();
-        return server;
-      } catch (error) {
-        if (attempt === START_ATTEMPTS || !String(error).includes('Address already in use')) throw error;
-      }
-    }
+    await server.startOnFreePort();
+    return server;
   }
 
-  get port(): number {
-    return this.#port;
-  }
-
-  async kill(): Promise<void> {
-    if (this.#state.kind === 'running') await this.#state.tree.kill();
-  }
-
-  suspend(): Promise<void> {
-    if (this.#state.kind === 'running') this.#state.tree.suspend();
-    return Promise.resolve();
-  }
-
-  resume(): Promise<void> {
-    if (this.#state.kind === 'running') this.#state.tree.resume();
-    return Promise.resolve();
-  }
-
-  async restart(): Promise<void> {
-    await this.kill();
-    await this.#run();
-  }
-
-  async close(): Promise<void> {
-    await this.kill();
-    this.#state = { kind: 'closed' };
-  }
-
-  closeSync(): void {
-    if (this.#state.kind === 'running') this.#state.tree.killSync();
-    this.#state = { kind: 'closed' };
-  }
-
-  subscribe(listener: (listening: boolean) => void): void {
-    this.#listeners.push(listener);
-  }
-
-  async query<Row>(sql: string): Promise<Row[]> {
+  override async query<Row>(sql: string): Promise<Row[]> {
     const { createConnection } = (await import('mysql2/promise')).default;
     const connection = await createConnection({
       host: this.address,
-      port: this.#port,
+      port: this.port,
       user: ADMIN,
       password: this.#adminPassword,
       database: CONNECTION.database,
@@ -145,7 +88,7 @@ export class MariaDb implements Database {
   }
 
   async #initialise(): Promise<void> {
-    const { folder } = this.#context;
+    const { folder } = this.context;
     const { template, runAs } = this.#installation;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await cp(template, this.#data, { recursive: true });
@@ -165,30 +108,16 @@ export class MariaDb implements Database {
     if (runAs.uid !== undefined) await run('chown', ['-R', `${runAs.uid}:${runAs.gid ?? runAs.uid}`, folder]);
   }
 
-  async #run(): Promise<void> {
-    if (this.#state.kind === 'closed') throw new EipPoolError('LAB_UNAVAILABLE', 'the lab was closed');
-    const child = this.#spawn();
-    const tree = new ProcessTree(child);
-    const exited = once(child, 'close');
-    child.on('exit', () => {
-      if (this.#state.kind === 'running' && this.#state.tree === tree) this.#state = { kind: 'stopped' };
-      for (const listener of this.#listeners) listener(false);
-    });
-    this.#state = { kind: 'running', tree };
-    const lines = followLog(child, (line) => this.#context.log(line));
-    const ready = new Promise<void>((resolve) => {
-      lines.onLine = (line) => {
-        if (line.includes('ready for connections')) resolve();
-      };
-    });
-    const isReady = await Promise.race([ready.then(() => true), exited.then(() => false)]);
-    if (!isReady) throw failed(this.#installation.server, lines);
-    for (const listener of this.#listeners) listener(true);
+  protected override saysReady(line: string): boolean {
+    return line.includes('ready for connections');
   }
 
-  #spawn(): ChildProcess {
+  /** MariaDB finds out by itself that its last run was killed. */
+  protected override async tidy(): Promise<void> {}
+
+  protected override spawnServer(): ChildProcess {
     const { server, flags, environment, runAs } = this.#installation;
-    const { folder } = this.#context;
+    const { folder } = this.context;
     const { ssl } = this.#options;
     const tls = { 'ssl-cert': join(folder, 'server.crt'), 'ssl-key': join(folder, 'server.key') };
     const settings = { ...SETTINGS, ...(ssl === undefined ? {} : tls), ...this.#options.settings };
@@ -200,7 +129,7 @@ export class MariaDb implements Database {
       'init-file': join(folder, 'init.sql'),
     };
     const named = Object.entries({ ...paths, ...settings }).map(([name, value]) => `--${name}=${value}`);
-    const args = ['--no-defaults', ...flags, ...named, `--port=${this.#port}`, '--skip-name-resolve', '--skip-log-bin'];
+    const args = ['--no-defaults', ...flags, ...named, `--port=${this.port}`, '--skip-name-resolve', '--skip-log-bin'];
     const child = spawn(server, args, {
       ...runAs,
       cwd: folder,
@@ -208,7 +137,7 @@ export class MariaDb implements Database {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#watchdog.guard(child);
-    child.on('error', (error) => this.#context.log(`${server}: ${error.message}`));
+    child.on('error', (error) => this.context.log(`${server}: ${error.message}`));
     return child;
   }
 }

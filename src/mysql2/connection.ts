@@ -36,6 +36,7 @@ export function connect(driver: Driver, given: string | ConnectionOptions): mysq
   const made = socket as TrackedSocket | null;
   if (made === null) return connection;
   followHandshake(connection, made, route.endpoint);
+  connection.once('connect', () => made.settle('usable'));
   connection.once('error', (error: Error) => failStreaming(connection, error));
   made.carry(new HeldConnection(driver, connection, failover));
   const prober = new Mysql2Prober(driver, connectionConfig.port, theirs, failover.probeTimeoutMillis);

@@ -4,10 +4,9 @@ import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import type { ConnectionSettings } from './internals.js';
 import { isServerError, refusalOf } from './server-errors.js';
 
-/** Tells the socket how its connection's log-in ended. */
+/** Tells the socket why its connection's log-in failed. That the server can be used is for the adapter to find. */
 export function followHandshake(connection: mysql.Connection, socket: TrackedSocket, endpoint: Endpoint): void {
   connection.once('connect', () => {
-    socket.settle('usable');
     warnOnce(endpoint, (connection as unknown as { config: ConnectionSettings }).config);
   });
   connection.once('error', (error: Error) => {

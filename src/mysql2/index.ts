@@ -5,7 +5,8 @@ import type { PoolCluster as FollowingCluster } from './cluster.js';
 
 export * from 'mysql2';
 export type { FailoverOptions, FollowingConfig } from '../failover/options.js';
-export type { ConnectionOptions, PoolOptions } from './options.js';
+export type { ConnectionOptions, PoolOptions, QueryOptions } from './options.js';
+export type { PromisePool } from './promise-pool.js';
 export { wrap, type Wrapped };
 
 const own: Wrapped<typeof mysql2> = wrap(mysql2);

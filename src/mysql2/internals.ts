@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import type * as mysql from 'mysql2';
 
 /**
@@ -25,6 +26,7 @@ export interface ConnectionSettings {
   readonly ssl: false | { readonly verifyIdentity?: boolean; readonly rejectUnauthorized?: boolean };
   readonly enableKeepAlive: boolean;
   readonly keepAliveInitialDelay?: number;
+  readonly queryFormat?: unknown;
   connectTimeout: number;
   stream?: unknown;
 }
@@ -52,9 +54,11 @@ interface PoolPrivate {
   readonly _connectionQueue: Ring<GetCallback>;
 }
 
+export type ResultCallback = (error: NodeJS.ErrnoException | null, rows?: unknown, fields?: unknown) => void;
+
 /** A command on its way: a handshake, a statement. */
-interface Command extends EventEmitter {
-  onResult?: ((...args: unknown[]) => void) | undefined;
+export interface Command extends EventEmitter {
+  onResult?: ResultCallback | undefined;
   readonly sql?: unknown;
   readonly timeout?: number;
   readonly queryTimeout?: unknown;
@@ -140,9 +144,16 @@ export function waiting(pool: mysql.Pool): GetCallback[] {
   return Array.from({ length: queue.length }, (_, index) => queue.get(index)!);
 }
 
-/** The caller is served next. */
-export function queueFirst(pool: mysql.Pool, callback: GetCallback): void {
-  priv(pool)._connectionQueue.unshift(callback);
+/** The caller comes into the queue behind as many as `place` says. */
+export function queueAt(pool: mysql.Pool, place: number, callback: GetCallback): void {
+  const { _connectionQueue: queue } = priv(pool);
+  if (place === 0) return void queue.unshift(callback);
+  const behind: GetCallback[] = [];
+  while (queue.length > place) {
+    behind.push(queue.get(place)!);
+    queue.removeOne(place);
+  }
+  for (const each of [callback, ...behind]) queue.push(each);
 }
 
 export function unqueue(pool: mysql.Pool, callback: GetCallback): void {
@@ -160,6 +171,16 @@ export function pulse(pool: mysql.Pool, serve: (callback: GetCallback) => void):
     const next = own._connectionQueue.shift();
     if (next !== undefined) serve(next);
   }
+}
+
+/** Shows each command to `look` before it goes its way. */
+export function onCommand(connection: mysql.Connection, look: (command: Command) => void): void {
+  const own = connection as unknown as { addCommand: (command: Command) => Command };
+  const { addCommand } = own;
+  own.addCommand = (command) => {
+    look(command);
+    return addCommand.call(connection, command);
+  };
 }
 
 /** Is a command on it that the server has not answered yet? */
@@ -194,6 +215,16 @@ export function failStreaming(connection: mysql.Connection, error: Error): void 
 export function quit(driver: Driver, connection: mysql.Connection): void {
   const end = driver.Connection.prototype.end as (this: mysql.Connection) => void;
   end.call(connection);
+}
+
+/** Is nothing to be had from it any more? */
+export function isEnded(connection: mysql.Connection): boolean {
+  return (inner(connection).stream as Socket).destroyed;
+}
+
+/** Ends it now, whatever runs on it; that fails with this error. Of a pool it is no member then. */
+export function breakOff(connection: mysql.Connection, error: Error): void {
+  (inner(connection).stream as Socket).destroy(error);
 }
 
 /** The cluster's nodes, whose pools it makes itself. */

@@ -1,47 +1,40 @@
 import type * as mysql from 'mysql2';
 import type { Address } from '../endpoint/address.js';
 import { isEipPoolError } from '../errors.js';
+import { Admission } from '../failover/admission.js';
+import { type Making, Makings } from '../failover/makings.js';
 import type { ReadFailoverOptions, Route } from '../failover/options.js';
+import { Pause } from '../failover/pause.js';
+import { readOnlyError } from '../failover/refusal.js';
 import { Trouble } from '../failover/trouble.js';
 import { Waits } from '../failover/waits.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { isQuiet } from '../sockets/watch.js';
+import { Connections } from './connections.js';
+import { closedError, TIMED_OUT, timeoutError } from './driver-words.js';
 import { followHandshake } from './handshake.js';
 import {
   counts,
   type Driver,
-  failStreaming,
   type GetCallback,
   hasFree,
   hasTimedOut,
+  isBusy,
   isClosed,
   isRemoved,
   newestConnection,
-  newestWaiting,
   pulse,
-  putBack,
-  queueFirst,
   quit,
-  isBusy,
   settingsOf,
-  silence,
   takeOut,
-  unqueue,
-  waiting,
 } from './internals.js';
-import { PooledConnection, type PoolSide } from './pooled-connection.js';
-import { refusalOf } from './server-errors.js';
+import { askRole } from './role.js';
+import { isServerError, refusalOf } from './server-errors.js';
+import { Statements } from './statements.js';
+import { type Waiter, Waiters } from './waiters.js';
 
-/** One caller for whom there was no connection at once. */
-interface Waiter {
-  readonly answer: GetCallback;
-  /** Stands for him in mysql2's queue. */
-  token: GetCallback;
-  answered: boolean;
-  /** The connection that is being made for him. */
-  making: TrackedSocket | null;
-}
+type OneMaking = Making<mysql.PoolConnection, Waiter>;
 
 export interface KeeperOptions {
   readonly driver: Driver;
@@ -58,21 +51,18 @@ export interface KeeperOptions {
  * callers wait through a failover, each until his own deadline.
  */
 export class Keeper {
+  readonly statements: Statements;
   readonly #options: KeeperOptions;
   readonly #endpoint: Endpoint;
   readonly #pool: mysql.Pool;
+  readonly #connections: Connections;
+  readonly #waiters: Waiters;
   readonly #waits: Waits<Waiter>;
+  readonly #makings: Makings<mysql.PoolConnection, Waiter> = new Makings();
   readonly #trouble: Trouble = new Trouble();
-  readonly #side: PoolSide;
+  readonly #admission: Admission;
+  readonly #pause: Pause = new Pause(() => this.#connections.leases(this.#makings.size));
   readonly #connectTimeout: number;
-  readonly #waiters: WeakMap<GetCallback, Waiter> = new WeakMap();
-  readonly #making: Set<Waiter> = new Set();
-  /** Leased on an address that was left: not counted, but still their callers'. */
-  readonly #draining: Set<mysql.PoolConnection> = new Set();
-  /** Connections on which the next statement can run, leased or idle. */
-  readonly #usable: Set<mysql.PoolConnection> = new Set();
-  /** Every connection that is not closed, whoever has it. */
-  readonly #alive: Map<mysql.PoolConnection, TrackedSocket> = new Map();
   #newSocket: TrackedSocket | null = null;
   #everConnected = false;
   /** Attempts fail, and none has succeeded since. */
@@ -82,25 +72,30 @@ export class Keeper {
 
   constructor(options: KeeperOptions) {
     const { driver, pool, route, failover } = options;
+    const { endpoint } = route;
     this.#options = options;
-    this.#endpoint = route.endpoint;
+    this.#endpoint = endpoint;
     this.#pool = pool;
     this.#connectTimeout = settingsOf(pool).connectionConfig.connectTimeout;
-    this.#waits = new Waits(route.endpoint.clock, failover.deadlineMillis, (waiter, waited) =>
-      this.#expire(waiter, waited),
-    );
-    this.#side = {
+    this.#connections = new Connections({
       driver,
       pool,
-      drainMillis: failover.drainMillis,
-      silenceMillis: failover.silenceMillis,
-      drained: (connection) => this.#drain(connection),
+      endpoint,
+      failover,
+      noneUsable: () => this.#boundWaiters(),
       madeRoom: () => this.#pulseSoon(),
-    };
+    });
+    this.#waiters = new Waiters(pool);
+    this.#waits = new Waits(endpoint.clock, failover.deadlineMillis, (waiter, waited) => this.#expire(waiter, waited));
+    this.#admission = new Admission(endpoint.clock, endpoint.name, failover);
+    this.statements = new Statements({
+      readOnly: (connection, error) => this.#demoted(connection, error),
+      release: (connection) => this.release(connection),
+    });
   }
 
   get drainingCount(): number {
-    return this.#draining.size;
+    return this.#connections.drainingCount;
   }
 
   /** For the pool's stream: the socket of the connection that mysql2 is just making. */
@@ -118,150 +113,200 @@ export class Keeper {
 
   /** `pool.getConnection`. */
   get(callback: GetCallback): void {
-    // This is every query's path: two readings of the clock, a look at the socket, and the driver.
+    // This is every query's path: two readings of the clock, three looks, and the driver.
     if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.get(callback));
-    else if (hasFree(this.#pool)) this.#options.get((error, connection) => this.#check(callback, error, connection));
-    else this.#enter(this.#waiters.get(callback) ?? this.#waiter(callback));
+    else if (!hasFree(this.#pool) || this.#pause.on) this.#wait(callback);
+    else this.#options.get((error, connection) => this.#check(callback, error, connection));
   }
 
   /** `pool.releaseConnection`. */
   release(connection: mysql.PoolConnection): void {
-    const socket = this.#alive.get(connection);
+    if (this.statements.holds(connection)) return;
+    const socket = this.#connections.socketOf(connection);
     if (socket === undefined || isRemoved(connection)) {
       // mysql2 only ends its half of the stream, which a host that is gone never answers.
       if (!isBusy(connection)) socket?.expectEnd();
       this.#pulseSoon();
     } else if (hasTimedOut(connection)) {
-      this.abandon(connection, new Error('the connection still waited for a statement that had timed out'));
-    } else if (this.#draining.has(connection) || !this.#isCurrent(socket)) {
-      this.#part(connection, socket);
+      this.#connections.abandon(connection, socket);
+    } else if (this.#connections.mustPart(connection, socket)) {
+      this.#connections.part(connection, socket);
     } else {
       this.#options.release(connection);
+      if (this.#strained && this.#makings.size > 0) process.nextTick(() => this.#relieve());
     }
+    this.#pause.released();
   }
 
-  /** The statement on it timed out: nobody waits for its reply, and nothing else can be run on it. */
-  abandon(connection: mysql.PoolConnection, error: Error): void {
-    silence(connection);
-    takeOut(this.#pool, connection);
-    this.#alive.get(connection)?.destroy(error);
+  /** `pool.pause`. */
+  pause(): Promise<void> {
+    const paused = this.#pause.begin();
+    this.#waiters.holdAll();
+    this.#boundWaiters();
+    return paused;
+  }
+
+  resume(): void {
+    if (!this.#pause.on) return;
+    this.#pause.end();
+    for (const waiter of this.#waiters.letGo()) this.#requeue(waiter);
+    if (!this.#strained) this.#unbindWaiters();
     this.#pulseSoon();
   }
 
   /** Before mysql2's `end()`; resolves what it does not. */
   prepareEnd(): void {
     this.#ended = true;
-    putBack(this.#pool, this.#draining);
+    for (const waiter of this.#waiters.letGo()) this.#requeue(waiter);
+    this.#connections.putBackDraining();
     if (!this.#strained) return;
     // A connection that is being made is awaited, as mysql2 does; in a failover there is nothing to wait for.
-    for (const waiter of [...this.#making]) {
-      const connection = [...this.#alive].find(([, socket]) => socket === waiter.making)?.[0];
-      if (connection !== undefined) takeOut(this.#pool, connection);
-      this.#answer(waiter, closedError());
-      waiter.making?.destroy();
+    for (const { connection, caller, socket } of this.#makings.drop()) {
+      takeOut(this.#pool, connection);
+      this.#answer(caller, closedError());
+      socket.destroy();
     }
   }
 
   /** After it: every goodbye is on its way. */
   finishEnd(): void {
     this.#waits.endAll();
-    for (const socket of this.#alive.values()) socket.expectEnd();
+    this.#connections.expectEnd();
     if (this.#options.route.owned) this.#endpoint.close();
   }
 
-  #waiter(answer: GetCallback): Waiter {
-    const token: GetCallback = (error, connection) => this.#serve(waiter, error, connection);
-    const waiter: Waiter = { answer, token, answered: false, making: null };
-    this.#waiters.set(token, waiter);
-    return waiter;
+  /** Attempts fail, and a connection became free: a caller for whom one was to be made takes it. */
+  #relieve(): void {
+    if (!hasFree(this.#pool) || counts(this.#pool).waiting > 0) return;
+    const making = this.#makings.relieve();
+    if (making === undefined) return;
+    takeOut(this.#pool, making.connection);
+    this.#again(making.caller);
+    making.socket.destroy();
   }
 
   /** Design, endpoint rule 1: the answer of the moment in which the caller gets the connection. */
   #check(callback: GetCallback, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
     if (error != null) return callback(error, connection);
-    const socket = this.#alive.get(connection);
-    if (!this.#isCurrent(socket)) return this.#another(connection, callback);
+    const socket = this.#connections.socketOf(connection);
+    if (!this.#connections.isCurrent(socket) || this.#pause.on) return this.#another(connection, callback);
     if (!isQuiet(socket)) return callback(null, connection);
     // It has been idle for long, and has to answer first.
     void this.#endpoint.confirm(socket).then((answers) => {
       if (!answers) socket.destroy();
       // In a turn of its own, so that what a caller's callback throws is his.
-      const hand = this.#isCurrent(socket) ? callback : null;
+      const hand = this.#connections.isCurrent(socket) ? callback : null;
       process.nextTick(() => (hand === null ? this.#another(connection, callback) : hand(null, connection)));
     });
   }
 
   #another(connection: mysql.PoolConnection, callback: GetCallback): void {
     connection.release();
-    this.#pool.getConnection(callback);
+    this.get(callback);
   }
 
-  #enter(waiter: Waiter): void {
+  /** There is no connection for him at once. */
+  #wait(callback: GetCallback): void {
+    const known = this.#waiters.of(callback);
+    const refusal =
+      known === undefined && this.#admission.limited
+        ? this.#admission.refusal(this.#waiters.place(this.#pause.on))
+        : null;
+    if (refusal !== null) {
+      if (refusal.code === 'FAILING_FAST') this.#scout();
+      return process.nextTick(() => callback(refusal, undefined as never));
+    }
+    const waiter = known ?? this.#waiters.make(callback);
+    if (this.#pause.on) this.#hold(waiter);
+    else this.#enter(waiter, known === undefined);
+  }
+
+  /** Nobody waits, since everybody fails at once; somebody has to find out when there is a server again. */
+  #scout(): void {
+    if (this.#makings.size > 0 || this.#waiters.count > 0 || this.#pause.on) return;
+    this.#enter(
+      this.#waiters.make((_, connection) => connection?.release(), true),
+      true,
+    );
+  }
+
+  #enter(waiter: Waiter, isNew: boolean): void {
+    let making: OneMaking | undefined;
     this.#newSocket = null;
     const before = counts(this.#pool).waiting;
+    waiter.token = (error, connection) => this.#serve(waiter, making, error, connection);
     this.#options.get(waiter.token);
     const socket = this.#newSocket as TrackedSocket | null;
     const connection = newestConnection(this.#pool);
-    if (socket !== null && connection !== undefined) this.#adopt(waiter, connection, socket);
-    else if (counts(this.#pool).waiting > before) {
-      waiter.token = newestWaiting(this.#pool) ?? waiter.token;
-      this.#waiters.set(waiter.token, waiter);
-    }
-    if (this.#usable.size === 0) this.#boundWaiters();
+    if (socket !== null && connection !== undefined) making = this.#adopt(waiter, connection, socket);
+    else if (counts(this.#pool).waiting > before) this.#waiters.queued(waiter, isNew);
+    if (!this.#connections.anyUsable) this.#boundWaiters();
   }
 
-  #adopt(waiter: Waiter, connection: mysql.PoolConnection, socket: TrackedSocket): void {
-    waiter.making = socket;
-    this.#making.add(waiter);
-    this.#waits.begin(waiter, this.#persists() ? undefined : this.#connectTimeout || undefined);
-    this.#alive.set(connection, socket);
+  #adopt(waiter: Waiter, connection: mysql.PoolConnection, socket: TrackedSocket): OneMaking {
+    if (waiter.scout) socket.unref();
+    else this.#waits.begin(waiter, this.#persists() ? undefined : this.#connectTimeout || undefined);
     followHandshake(connection, socket, this.#endpoint);
-    connection.once('error', (error: Error) => failStreaming(connection, error));
-    // For good: whatever is done with a connection that a failover has ended must not end the process.
-    connection.on('error', () => this.#lose(connection));
-    connection.once('end', () => this.#lose(connection));
-    socket.once('close', () => this.#forget(connection));
-    socket.carry(new PooledConnection(this.#side, connection));
+    this.#connections.add(connection, socket);
+    this.statements.watch(connection, socket);
+    return this.#makings.add(connection, waiter, socket);
   }
 
-  #forget(connection: mysql.PoolConnection): void {
-    this.#alive.delete(connection);
-    this.#draining.delete(connection);
-    this.#lose(connection);
-    if (isClosed(this.#pool)) return;
-    takeOut(this.#pool, connection);
-    this.#pulseSoon();
+  #hold(waiter: Waiter): void {
+    this.#waiters.hold(waiter);
+    this.#waits.begin(waiter);
+  }
+
+  #requeue(waiter: Waiter): void {
+    this.#waiters.queue(waiter, (error, connection) => this.#serve(waiter, undefined, error, connection));
   }
 
   /** mysql2 has something for a caller who was in its queue, or whose connection was being made. */
-  #serve(waiter: Waiter, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
-    const socket = waiter.making;
-    waiter.making = null;
-    this.#making.delete(waiter);
-    if (error != null) return this.#failed(waiter, socket, error);
-    const own = this.#alive.get(connection);
-    if (!this.#isCurrent(own)) {
+  #serve(
+    waiter: Waiter,
+    making: OneMaking | undefined,
+    error: NodeJS.ErrnoException | null,
+    connection: mysql.PoolConnection,
+  ): void {
+    if (making?.relieved === true) return;
+    if (error != null) this.#failed(waiter, making, error);
+    else if (making !== undefined && this.#options.failover.role === 'writable') this.#examine(making);
+    else this.#hand(waiter, making, connection);
+  }
+
+  /** One round trip for each new connection, and only where a server that takes no writes is of no use. */
+  #examine(making: OneMaking): void {
+    const { caller, connection, socket } = making;
+    askRole(connection, (error, readOnly) => {
+      if (making.relieved) return;
+      if (!readOnly && (error === null || isServerError(error))) return this.#hand(caller, making, connection);
+      const cause = error ?? readOnlyError(this.#endpoint.name, socket.dialledAddress);
+      if (readOnly) socket.settle('unusable', 'read-only', cause);
+      takeOut(this.#pool, connection);
+      quit(this.#options.driver, connection);
+      this.#failed(caller, making, cause);
+    });
+  }
+
+  #hand(waiter: Waiter, making: OneMaking | undefined, connection: mysql.PoolConnection): void {
+    if (making !== undefined) this.#makings.end(making);
+    const socket = this.#connections.socketOf(connection);
+    if (!this.#connections.isCurrent(socket)) {
       connection.release();
       return this.#again(waiter);
     }
-    own.settle('usable');
-    own.ref();
     this.#everConnected = true;
-    this.#usable.add(connection);
+    this.#connections.made(connection, socket);
     this.#relax();
-    if (waiter.answered) return connection.release();
-    this.#answer(waiter, null, connection);
+    if (!waiter.answered && !this.#pause.on) return this.#answer(waiter, null, connection);
+    connection.release();
+    if (!waiter.answered) this.#hold(waiter);
   }
 
-  /** A connection without a socket is closed. */
-  #isCurrent(socket: TrackedSocket | undefined): socket is TrackedSocket {
-    if (socket === undefined || socket.destroyed) return false;
-    const { state } = socket;
-    return (state.kind === 'handshake' || state.kind === 'open') && this.#endpoint.has(state.address);
-  }
-
-  #failed(waiter: Waiter, socket: TrackedSocket | null, error: NodeJS.ErrnoException): void {
-    if (socket === null) return this.#answer(waiter, error);
+  #failed(waiter: Waiter, making: OneMaking | undefined, error: NodeJS.ErrnoException): void {
+    if (making === undefined) return this.#answer(waiter, error);
+    this.#makings.end(making);
+    const { socket } = making;
     const failures = new Map<Address, unknown>(socket.failures);
     if (socket.dialledAddress !== null) failures.set(socket.dialledAddress, error);
     this.#trouble.note(failures, error);
@@ -273,11 +318,12 @@ export class Keeper {
     else this.#answer(waiter, error);
   }
 
-  /** There is no usable server for this caller yet; he stays the first in the queue. */
+  /** There is no usable server for this caller yet; he keeps his turn in the queue. */
   #again(waiter: Waiter): void {
     if (waiter.answered) return this.#pulseSoon();
     if (!this.#open) return this.#answer(waiter, closedError());
-    queueFirst(this.#pool, waiter.token);
+    if (this.#pause.on) return this.#hold(waiter);
+    this.#requeue(waiter);
     this.#strain();
     this.#pulseSoon();
   }
@@ -289,26 +335,29 @@ export class Keeper {
     waiter.answer(error, connection as mysql.PoolConnection);
   }
 
+  #demoted(connection: mysql.PoolConnection, cause: Error): void {
+    const address = this.#connections.socketOf(connection)?.dialledAddress;
+    if (this.#options.failover.role !== 'writable' || address == null) return;
+    this.#endpoint.report(address, 'read-only', cause);
+    this.#trouble.note(new Map([[address, cause]]), cause);
+    this.#connections.demoted(address);
+    this.#strain();
+  }
+
   #strain(): void {
     this.#strained = true;
     // A pool that has connections is merely busy: its callers wait as its driver has them wait.
-    if (this.#usable.size === 0) this.#boundWaiters();
+    if (this.#connections.anyUsable) return;
+    this.#admission.down(this.#trouble.cause);
+    this.#boundWaiters();
   }
 
   #relax(): void {
     this.#strained = false;
     this.#trouble.clear();
-    for (const waiter of this.#waiting()) this.#waits.end(waiter);
-  }
-
-  #drain(connection: mysql.PoolConnection): void {
-    this.#draining.add(connection);
-    this.#lose(connection);
-  }
-
-  /** The next statement cannot run on it. Without any other, whoever waits now waits for a server, not for his turn. */
-  #lose(connection: mysql.PoolConnection): void {
-    if (this.#usable.delete(connection) && this.#usable.size === 0) this.#boundWaiters();
+    this.#admission.up();
+    // A pause is not over with it.
+    if (!this.#pause.on) this.#unbindWaiters();
   }
 
   /** A pool that has never had a connection fails as mysql2's does; one that has, waits. */
@@ -320,30 +369,21 @@ export class Keeper {
     return !this.#ended && !isClosed(this.#pool) && this.#endpoint.state !== 'closed';
   }
 
-  /** Its lease is over and it must not be leased again. A statement that it still runs is not cut off. */
-  #part(connection: mysql.PoolConnection, socket: TrackedSocket): void {
-    this.#draining.delete(connection);
-    takeOut(this.#pool, connection);
-    const busy = isBusy(connection);
-    quit(this.#options.driver, connection);
-    if (!busy) socket.expectEnd();
-    this.#pulseSoon();
-  }
-
-  #waiting(): Waiter[] {
-    return waiting(this.#pool).flatMap((token) => this.#waiters.get(token) ?? []);
-  }
-
   #boundWaiters(): void {
-    for (const waiter of this.#waiting()) this.#waits.begin(waiter);
+    for (const waiter of this.#waiters.all()) if (!waiter.scout) this.#waits.begin(waiter);
+  }
+
+  #unbindWaiters(): void {
+    for (const waiter of this.#waiters.all()) this.#waits.end(waiter);
   }
 
   #expire(waiter: Waiter, waitedMillis: number): void {
-    unqueue(this.#pool, waiter.token);
-    const { making } = waiter;
-    if (making !== null) this.#trouble.noteUnfinished(making);
-    const { total, idle, waiting: others } = counts(this.#pool);
-    const pool = { total, active: total - idle, idle, waiting: others };
+    this.#waiters.remove(waiter);
+    if (this.#pause.on) this.#trouble.note(new Map(), new Error('the pool is paused, and was not resumed'));
+    const making = this.#makings.of(waiter)?.socket;
+    if (making !== undefined) this.#trouble.noteUnfinished(making);
+    const { total, idle } = counts(this.#pool);
+    const pool = { total, active: total - idle, idle, waiting: this.#waiters.count };
     const error = this.#persists()
       ? this.#trouble.deadlineError(TIMED_OUT, this.#endpoint.name, waitedMillis, pool)
       : timeoutError();
@@ -359,18 +399,8 @@ export class Keeper {
     this.#pulsing = true;
     process.nextTick(() => {
       this.#pulsing = false;
+      this.#pause.released();
       pulse(this.#pool, (token) => this.get(token));
     });
   }
-}
-
-const TIMED_OUT = 'connect ETIMEDOUT';
-
-/** What mysql2 says when `connectTimeout` ends. */
-function timeoutError(): Error {
-  return Object.assign(new Error(TIMED_OUT), { errorno: 'ETIMEDOUT', code: 'ETIMEDOUT', syscall: 'connect' });
-}
-
-function closedError(): Error {
-  return new Error('Pool is closed.');
 }

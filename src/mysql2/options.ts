@@ -10,6 +10,21 @@ export interface ConnectionOptions extends mysql.ConnectionOptions, FollowingCon
   Promise?: PromiseConstructor;
 }
 
+/** mysql2's options of one statement. */
+export interface QueryOptions extends mysql.QueryOptions {
+  /**
+   * For `pool.query` and `pool.execute`: a second run does no harm, so that it may be run again, at most once, if its
+   * connection is lost and the name has moved or the server was judged dead.
+   */
+  idempotent?: boolean | undefined;
+}
+
+/** `query` and `execute` of a promise pool with {@link QueryOptions}. */
+export type RunsAgain = <T extends mysql.QueryResult>(
+  options: QueryOptions,
+  values?: unknown,
+) => Promise<[T, mysql.FieldPacket[]]>;
+
 /** Our keys, and what mysql2 may see: it prints every option that it does not know. */
 export function splitOptions<T extends mysql.ConnectionOptions>(
   given: string | (T & FollowingConfig),

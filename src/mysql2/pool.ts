@@ -1,12 +1,18 @@
 import type * as mysql from 'mysql2';
+import type promise from 'mysql2/promise';
+import { EipPoolError } from '../errors.js';
 import { type ReadFailoverOptions, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
+import { Transactions } from '../failover/transaction.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { hostOf } from './connection.js';
-import { type Driver, type GetCallback, settingsOf } from './internals.js';
+import { type Driver, type GetCallback, type ResultCallback, settingsOf } from './internals.js';
 import { Keeper } from './keeper.js';
-import { type PoolOptions, splitOptions } from './options.js';
+import { type PoolOptions, type QueryOptions, splitOptions } from './options.js';
 import { Mysql2Prober } from './prober.js';
+import { type PromisePool, withOurs } from './promise-pool.js';
+import { type Given, Replayer } from './replayer.js';
 import { streamFactory } from './stream.js';
+import { Mysql2Transactions, type Session, type Transaction } from './transaction.js';
 
 /**
  * mysql2's pool that follows the name of its host. Everything of mysql2's works as there; beyond it, the pool hands out
@@ -17,23 +23,37 @@ export interface Pool extends mysql.Pool {
   readonly endpoint: Endpoint | null;
   /** Connections that are finishing their work on an address that the name has left; not in `connectionLimit`. */
   readonly drainingCount: number;
+  query: mysql.Pool['query'] & RunsAgain;
+  execute: mysql.Pool['execute'] & RunsAgain;
+  promise(promiseImpl?: PromiseConstructor): PromisePool;
+  /**
+   * Holds new work until {@link resume}; resolves when no connection is in a caller's hands. For a planned switch: pause,
+   * fence the old server, move the name, resume. Who comes meanwhile waits, for `deadlineMillis` at the most.
+   * @throws `INVALID_OPTION` for a pool that follows no name
+   */
+  pause(): Promise<void>;
+  /** Ends {@link pause}; one that had not resolved rejects with `PAUSE_ENDED`. */
+  resume(): void;
+}
+
+type Told<T> = (error: mysql.QueryError | null, result: T, fields: mysql.FieldPacket[]) => unknown;
+
+/** `query` and `execute` with our own options of a statement. */
+interface RunsAgain {
+  <T extends mysql.QueryResult>(options: QueryOptions, callback: Told<T>): mysql.Query;
+  <T extends mysql.QueryResult>(options: QueryOptions, values: mysql.QueryValues, callback: Told<T>): mysql.Query;
 }
 
 /** @throws `INVALID_OPTION` that names the option */
 export type PoolConstructor = new (options: string | PoolOptions) => Pool;
 
-type ResultCallback = (error: NodeJS.ErrnoException | null, ...rest: unknown[]) => void;
-
-interface Query extends NodeJS.EventEmitter {
-  onResult?: ResultCallback;
-}
-
 /** What of mysql2's pool is overridden, in the shape in which it is overridden. */
 interface Base {
   getConnection(callback: GetCallback): void;
   releaseConnection(connection: mysql.PoolConnection): void;
-  query(sql: unknown, values?: unknown, callback?: unknown): Query;
+  query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query;
   execute(sql: unknown, values?: unknown, callback?: unknown): void;
+  promise(promiseImpl?: PromiseConstructor): promise.Pool;
   end(callback?: (error?: Error | null) => void): void;
 }
 
@@ -44,8 +64,8 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     readonly #keeper: Keeper | null = null;
     readonly #route: Route | null;
     readonly #unregister: () => void = () => {};
-    /** Told the connection that the statement which is just being given to mysql2 will run on. */
-    #onLease: ((connection: mysql.PoolConnection) => void) | null = null;
+    readonly #replayer: Replayer | null = null;
+    readonly #transactions: Transactions<Transaction, Session>;
 
     constructor(given: string | PoolOptions) {
       const { ours, theirs } = splitOptions<mysql.PoolOptions>(given);
@@ -57,8 +77,16 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       const route = routeOf({ ...ours, stream: config.connectionConfig.stream }, hostOf(config.connectionConfig));
       super({ config });
       this.#route = route;
+      this.#transactions = new Transactions(
+        new Mysql2Transactions({
+          get: (callback) => this.getConnection(callback),
+          clock: route?.endpoint.clock ?? null,
+          deadlineMillis: failover.deadlineMillis,
+        }),
+      );
       if (route === null) return;
       this.#keeper = this.#keep(route, failover);
+      this.#replayer = this.#replay(route, failover, this.#keeper);
       const { port } = config.connectionConfig;
       const prober = new Mysql2Prober(driver, port, theirs, failover.probeTimeoutMillis);
       this.#unregister = route.endpoint.register(prober);
@@ -73,14 +101,8 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     }
 
     override getConnection(callback: GetCallback): void {
-      if (this.#keeper === null) return super.getConnection(callback);
-      const onLease = this.#onLease;
-      this.#onLease = null;
-      if (onLease === null) return this.#keeper.get(callback);
-      this.#keeper.get((error, connection) => {
-        if (error == null) onLease(connection);
-        callback(error, connection);
-      });
+      if (this.#keeper === null) super.getConnection(callback);
+      else this.#keeper.get(callback);
     }
 
     override releaseConnection(connection: mysql.PoolConnection): void {
@@ -88,22 +110,34 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       else this.#keeper.release(connection);
     }
 
-    override query(sql: unknown, values?: unknown, callback?: unknown): Query {
-      const abandon = this.#abandonAfterTimeout(sql);
-      const query = super.query(sql, values, callback);
-      if (abandon === null) return query;
-      const { onResult } = query;
-      if (onResult === undefined) query.prependOnceListener('error', abandon);
-      else query.onResult = (error, ...rest) => afterwards(abandon, onResult, error, rest);
+    override query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query {
+      const told = typeof values === 'function' ? values : callback;
+      if (this.#replayer === null || typeof told !== 'function') return super.query(sql, values, callback);
+      const own = typeof values === 'function' ? undefined : values;
+      const given: Given = { method: 'query', sql, values: own, sent: () => query.sql };
+      const query = super.query(sql, own, this.#replayer.watch(given, told as ResultCallback));
       return query;
     }
 
     override execute(sql: unknown, values?: unknown, callback?: unknown): void {
-      const abandon = this.#abandonAfterTimeout(sql);
-      if (abandon === null) return super.execute(sql, values, callback);
-      const told = (typeof values === 'function' ? values : callback) as ResultCallback;
-      const wrapped: ResultCallback = (error, ...rest) => afterwards(abandon, told, error, rest);
-      super.execute(sql, typeof values === 'function' ? [] : values, wrapped);
+      const told = typeof values === 'function' ? values : callback;
+      if (this.#replayer === null || typeof told !== 'function') return super.execute(sql, values, callback);
+      const own = typeof values === 'function' ? [] : values;
+      const given: Given = { method: 'execute', sql, values: own, sent: () => undefined };
+      super.execute(sql, own, this.#replayer.watch(given, told as ResultCallback));
+    }
+
+    override promise(promiseImpl?: PromiseConstructor): PromisePool {
+      const transaction: PromisePool['transaction'] = (fn, options) => this.#transactions.run(fn, options);
+      return withOurs(super.promise(promiseImpl), { pool: this, transaction });
+    }
+
+    async pause(): Promise<void> {
+      await this.#kept().pause();
+    }
+
+    resume(): void {
+      this.#kept().resume();
     }
 
     override end(callback?: (error?: Error | null) => void): void {
@@ -116,6 +150,25 @@ export function makePoolClass(driver: Driver): PoolConstructor {
         // A connection that broke while it was being ended has ended.
         void error;
         callback?.();
+      });
+    }
+
+    #kept(): Keeper {
+      if (this.#keeper !== null) return this.#keeper;
+      throw new EipPoolError('INVALID_OPTION', 'pause and resume are for a pool whose host is a name that is followed');
+    }
+
+    #replay({ endpoint }: Route, failover: ReadFailoverOptions, { statements }: Keeper): Replayer {
+      return new Replayer({
+        endpoint,
+        failover,
+        get: (callback) => this.getConnection(callback),
+        ranOn: (error) => statements.ranOn(error),
+        ownFormat: settingsOf(this as unknown as mysql.Pool).connectionConfig.queryFormat !== undefined,
+        run: ({ method, sql, values }, told) => {
+          if (method === 'query') super.query(sql, values, told);
+          else super.execute(sql, values, told);
+        },
       });
     }
 
@@ -136,30 +189,6 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       });
       return keeper;
     }
-
-    /** mysql2 gives a statement's place back when the server replies; after a time-out it may never. */
-    #abandonAfterTimeout(sql: unknown): ((error: Error) => void) | null {
-      const keeper = this.#keeper;
-      const timeout = typeof sql === 'object' && sql !== null && 'timeout' in sql && Boolean(sql.timeout);
-      if (keeper === null || !timeout) return null;
-      let lease: mysql.PoolConnection | null = null;
-      this.#onLease = (connection) => (lease = connection);
-      return (error) => {
-        if (lease !== null && 'code' in error && error.code === TIMED_OUT) keeper.abandon(lease, error);
-      };
-    }
   }
   return Pool as unknown as PoolConstructor;
-}
-
-const TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT';
-
-function afterwards(
-  abandon: (error: Error) => void,
-  told: ResultCallback,
-  error: NodeJS.ErrnoException | null,
-  rest: unknown[],
-): void {
-  if (error != null) abandon(error);
-  told(error, ...rest);
 }

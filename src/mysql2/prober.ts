@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type * as mysql from 'mysql2';
 import type { Prober, Reply } from '../sockets/connection.js';
 import type { Driver } from './internals.js';
+import { askRole } from './role.js';
 import { isServerError, refusalOf } from './server-errors.js';
 
 /**
@@ -49,9 +50,6 @@ function connected(connection: mysql.Connection): Promise<void> {
 /** A proxy may log in by itself and answer a ping too, so this is a statement. */
 function isReadOnly(connection: mysql.Connection): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    connection.query('select @@global.read_only or @@global.innodb_read_only as read_only', (error, rows) => {
-      if (error != null) reject(error);
-      else resolve(Number((rows as { read_only: unknown }[])[0]?.read_only) === 1);
-    });
+    askRole(connection, (error, readOnly) => (error === null ? resolve(readOnly) : reject(error)));
   });
 }

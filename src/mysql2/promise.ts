@@ -3,17 +3,15 @@ import mysql2 from 'mysql2';
 import promise from 'mysql2/promise';
 import { addFollowing } from './cluster.js';
 import type { ConnectionOptions, PoolOptions } from './options.js';
-import type { Pool as CallbackPool } from './pool.js';
+import type { PromisePool as Pool } from './promise-pool.js';
 import { following, withOverrides } from './wrap.js';
 
 export * from 'mysql2/promise';
 export type { FailoverOptions, FollowingConfig } from '../failover/options.js';
-export type { ConnectionOptions, PoolOptions } from './options.js';
-
-/** mysql2's promise pool; what follows the name is the pool inside it. */
-export interface Pool extends promise.Pool {
-  pool: CallbackPool & promise.Pool['pool'];
-}
+export type { TransactionOptions } from '../failover/transaction-options.js';
+export type { ConnectionOptions, PoolOptions, QueryOptions } from './options.js';
+export type { Transaction } from './transaction.js';
+export type { Pool };
 
 /** {@link promise.PoolCluster} whose pools follow the names of their hosts. */
 export interface PoolCluster extends promise.PoolCluster {
@@ -44,7 +42,7 @@ export function wrap<M extends object>(promiseModule: M, coreModule: object): Wr
   const core = following(coreModule);
   const driver = promiseModule as unknown as PromiseDriver;
   const overrides: Following = {
-    createPool: (options) => core.createPool(options).promise(promiseOf(options)) as Pool,
+    createPool: (options) => core.createPool(options).promise(promiseOf(options)),
     createPoolCluster: (options) => {
       const cluster = driver.createPoolCluster(options);
       const inside = cluster.poolCluster;

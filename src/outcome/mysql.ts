@@ -20,9 +20,15 @@ export function mysqlErrorOf(error: unknown): MysqlError | null {
 /**
  * ER_OPTION_PREVENTS_STATEMENT, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE. A demoted server sends them,
  * but 1290 also comes from `--secure-file-priv` and other options, 1792 from the caller's own transaction, and a CALL
- * gets each of them with its first half committed. The server's role was not asked, so nothing is known.
+ * gets each of them with its first half committed. An adapter that has asked the server's role notes what it found.
  */
 const MAYBE_READ_ONLY: ReadonlySet<number> = new Set([1290, 1792, 1836]);
+
+/** A refusal that only the server's role explains. */
+export function isMaybeReadOnly(error: unknown): boolean {
+  return MAYBE_READ_ONLY.has(mysqlErrorOf(error)?.errno ?? 0);
+}
+
 /** ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED (MariaDB), ER_CLIENT_INTERACTION_TIMEOUT: the server ends the session. */
 const LEAVING: ReadonlySet<number> = new Set([1053, 1927, 4031]);
 

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import type { RowDataPacket } from 'mysql2';
-import type { createPool as CreatePool, Pool } from '../../src/mysql2/promise.js';
+import type { createPool as CreatePool } from '../../src/mysql2/promise.js';
 import { FAILOVER, FOLLOW, SLOW_SECONDS, type OpenWork, type Target, type Work } from './work.js';
 
 const READ = 'select @@port as port';
 const SLOW_READ = `${READ}, sleep(${SLOW_SECONDS})`;
 const WRITE = 'insert into ledger values (?, ?, uuid())';
 const SLOW_WRITE = `insert into ledger select ?, ?, uuid() from (select sleep(${SLOW_SECONDS})) as slowly`;
+
+type Pool = ReturnType<typeof CreatePool>;
 
 class Mysql2Work implements Work {
   readonly #pool: Pool;
@@ -49,7 +51,14 @@ class Mysql2Work implements Work {
   }
 
   async transaction(id: number): Promise<null> {
-    return await this.lease(id);
+    return await this.#pool.transaction(
+      async (tx) => {
+        await tx.query(WRITE, [id, 0]);
+        await tx.query(WRITE, [id, 1]);
+        return null;
+      },
+      { marker: 'marker' },
+    );
   }
 
   async call(id: number): Promise<null> {
@@ -70,7 +79,7 @@ export const open: OpenWork = async (target: Target) => {
     createPool({
       ...{ host: name, port, user, password, database, connectionLimit: 10 },
       follow: { ...FOLLOW, servers: dnsServers },
-      failover: FAILOVER,
+      failover: { ...FAILOVER, role: 'writable', replay: 'reads' },
     }),
   );
 };

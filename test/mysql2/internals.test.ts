@@ -56,7 +56,7 @@ onServers('the private members of mysql2', () => {
     expect(internals.newestWaiting(pool)).toBe(callback);
     internals.unqueue(pool, callback);
     expect(internals.waiting(pool)).toEqual([]);
-    internals.queueFirst(pool, callback);
+    internals.queueAt(pool, 0, callback);
     internals.takeOut(pool, held[0]!);
     internals.pulse(pool, (next) => pool.getConnection(next));
     await expect.poll(() => served).toEqual([null]);

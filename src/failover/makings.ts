@@ -1,0 +1,51 @@
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
+
+/** A connection that is being made for a caller: dialling, log-in, and what is asked before it is handed out. */
+export interface Making<Connection, Caller> {
+  /** The driver's own. */
+  readonly connection: Connection;
+  /** The adapter's record of who waits for it. */
+  readonly caller: Caller;
+  readonly socket: TrackedSocket;
+  /** Its caller has been served by another connection. */
+  relieved: boolean;
+}
+
+export class Makings<Connection, Caller> {
+  readonly #makings: Set<Making<Connection, Caller>> = new Set();
+
+  get size(): number {
+    return this.#makings.size;
+  }
+
+  add(connection: Connection, caller: Caller, socket: TrackedSocket): Making<Connection, Caller> {
+    const making = { connection, caller, socket, relieved: false };
+    this.#makings.add(making);
+    return making;
+  }
+
+  /** It is made, or will not be. */
+  end(making: Making<Connection, Caller>): void {
+    this.#makings.delete(making);
+  }
+
+  of(caller: Caller): Making<Connection, Caller> | undefined {
+    return [...this.#makings].find((making) => making.caller === caller);
+  }
+
+  /** Takes out one that cannot begin yet: its caller is to be served by another connection. */
+  relieve(): Making<Connection, Caller> | undefined {
+    const stuck = [...this.#makings].find(({ socket }) => socket.state.kind === 'waiting');
+    if (stuck === undefined) return undefined;
+    this.#makings.delete(stuck);
+    stuck.relieved = true;
+    return stuck;
+  }
+
+  /** Takes all of them out. */
+  drop(): Making<Connection, Caller>[] {
+    const all = [...this.#makings];
+    this.#makings.clear();
+    return all;
+  }
+}

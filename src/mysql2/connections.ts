@@ -1,0 +1,149 @@
+import type * as mysql from 'mysql2';
+import type { Address } from '../endpoint/address.js';
+import type { ReadFailoverOptions } from '../failover/options.js';
+import { readOnlyError } from '../failover/refusal.js';
+import type { Endpoint } from '../sockets/endpoint.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import { counts, type Driver, failStreaming, isBusy, isClosed, putBack, quit, silence, takeOut } from './internals.js';
+import { PooledConnection, type PoolSide } from './pooled-connection.js';
+
+export interface ConnectionsSide {
+  readonly driver: Driver;
+  readonly pool: mysql.Pool;
+  readonly endpoint: Endpoint;
+  readonly failover: ReadFailoverOptions;
+  /** The last connection on which a statement could run is gone. */
+  noneUsable(): void;
+  /** There may be room for waiting callers. */
+  madeRoom(): void;
+}
+
+/** What is known of a pool's connections beyond what mysql2 knows: on which of them the next statement can run. */
+export class Connections {
+  readonly #side: ConnectionsSide;
+  readonly #poolSide: PoolSide;
+  /** Every connection that is not closed, whoever has it. */
+  readonly #alive: Map<mysql.PoolConnection, TrackedSocket> = new Map();
+  /** Connections on which the next statement can run, leased or idle. */
+  readonly #usable: Set<mysql.PoolConnection> = new Set();
+  /** Leased on an address that was left: not counted, but still their callers'. */
+  readonly #draining: Set<mysql.PoolConnection> = new Set();
+
+  constructor(side: ConnectionsSide) {
+    this.#side = side;
+    const { driver, pool, failover } = side;
+    this.#poolSide = {
+      driver,
+      pool,
+      drainMillis: failover.drainMillis,
+      silenceMillis: failover.silenceMillis,
+      drained: (connection) => this.#drain(connection),
+      madeRoom: () => side.madeRoom(),
+    };
+  }
+
+  get drainingCount(): number {
+    return this.#draining.size;
+  }
+
+  get anyUsable(): boolean {
+    return this.#usable.size > 0;
+  }
+
+  /** In their callers' hands; `making` of mysql2's are in nobody's yet. */
+  leases(making: number): number {
+    const { total, idle } = counts(this.#side.pool);
+    return total - idle - making + this.#draining.size;
+  }
+
+  /** Undefined once it is closed. */
+  socketOf(connection: mysql.PoolConnection): TrackedSocket | undefined {
+    return this.#alive.get(connection);
+  }
+
+  add(connection: mysql.PoolConnection, socket: TrackedSocket): void {
+    this.#alive.set(connection, socket);
+    connection.once('error', (error: Error) => failStreaming(connection, error));
+    // For good: whatever is done with a connection that a failover has ended must not end the process.
+    connection.on('error', () => this.#lose(connection));
+    connection.once('end', () => this.#lose(connection));
+    socket.once('close', () => this.#forget(connection));
+    socket.carry(new PooledConnection(this.#poolSide, connection));
+  }
+
+  made(connection: mysql.PoolConnection, socket: TrackedSocket): void {
+    socket.settle('usable');
+    socket.ref();
+    this.#usable.add(connection);
+  }
+
+  /** Does it lead to where the name points? A connection without a socket is closed. */
+  isCurrent(socket: TrackedSocket | undefined): socket is TrackedSocket {
+    if (socket === undefined || socket.destroyed) return false;
+    const { state } = socket;
+    return (state.kind === 'handshake' || state.kind === 'open') && this.#side.endpoint.has(state.address);
+  }
+
+  mustPart(connection: mysql.PoolConnection, socket: TrackedSocket): boolean {
+    return this.#draining.has(connection) || !this.isCurrent(socket);
+  }
+
+  /** Its lease is over and it must not be leased again. A statement that it still runs is not cut off. */
+  part(connection: mysql.PoolConnection, socket: TrackedSocket): void {
+    this.#draining.delete(connection);
+    takeOut(this.#side.pool, connection);
+    const busy = isBusy(connection);
+    quit(this.#side.driver, connection);
+    if (!busy) socket.expectEnd();
+    this.#side.madeRoom();
+  }
+
+  /** The statement on it timed out: nobody waits for its reply, and nothing else can be run on it. */
+  abandon(connection: mysql.PoolConnection, socket: TrackedSocket): void {
+    silence(connection);
+    takeOut(this.#side.pool, connection);
+    socket.destroy(new Error('the connection still waited for a statement that had timed out'));
+    this.#side.madeRoom();
+  }
+
+  /** The server there takes no writes any more. What is leased stays its caller's; nobody else gets it. */
+  demoted(address: Address): void {
+    for (const [connection, socket] of [...this.#alive]) {
+      if (socket.state.kind !== 'open' || socket.state.address !== address) continue;
+      const leased = socket.connection?.isLeased() === true;
+      socket.leave();
+      socket.connection?.retire();
+      this.#lose(connection);
+      if (!leased) socket.farewell(readOnlyError(this.#side.endpoint.name, address));
+    }
+  }
+
+  /** Before mysql2's `end()`, which says goodbye to these too. */
+  putBackDraining(): void {
+    putBack(this.#side.pool, this.#draining);
+  }
+
+  /** Every goodbye is on its way. */
+  expectEnd(): void {
+    for (const socket of this.#alive.values()) socket.expectEnd();
+  }
+
+  #drain(connection: mysql.PoolConnection): void {
+    this.#draining.add(connection);
+    this.#lose(connection);
+  }
+
+  #forget(connection: mysql.PoolConnection): void {
+    this.#alive.delete(connection);
+    this.#draining.delete(connection);
+    this.#lose(connection);
+    if (isClosed(this.#side.pool)) return;
+    takeOut(this.#side.pool, connection);
+    this.#side.madeRoom();
+  }
+
+  /** The next statement cannot run on it. Without any other, whoever waits now waits for a server, not for his turn. */
+  #lose(connection: mysql.PoolConnection): void {
+    if (this.#usable.delete(connection) && this.#usable.size === 0) this.#side.noneUsable();
+  }
+}

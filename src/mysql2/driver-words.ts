@@ -1,0 +1,14 @@
+/** What mysql2 says when `connectTimeout` ends. Applications look for it. */
+export const TIMED_OUT = 'connect ETIMEDOUT';
+
+export function timeoutError(): Error {
+  return Object.assign(new Error(TIMED_OUT), { errorno: 'ETIMEDOUT', code: 'ETIMEDOUT', syscall: 'connect' });
+}
+
+/** What it says to whoever asks a pool that has ended. */
+export function closedError(): Error {
+  return new Error('Pool is closed.');
+}
+
+/** The code of a statement that took longer than its own `timeout`. */
+export const STATEMENT_TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT';

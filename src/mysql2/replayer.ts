@@ -1,0 +1,151 @@
+import type * as mysql from 'mysql2';
+import type { Address } from '../endpoint/address.js';
+import type { MoveEvent } from '../endpoint/endpoint-events.js';
+import { isEipPoolError } from '../errors.js';
+import type { ReadFailoverOptions } from '../failover/options.js';
+import { outcomeOf } from '../outcome/outcome.js';
+import { onlyReads } from '../outcome/reads.js';
+import { type Replay, replayOf } from '../outcome/replay.js';
+import type { Endpoint } from '../sockets/endpoint.js';
+import { STATEMENT_TIMED_OUT } from './driver-words.js';
+import { type GetCallback, hasTimedOut, type ResultCallback } from './internals.js';
+import { leaseAnswering, type Result, settled } from './leases.js';
+
+/** A statement as `pool.query` or `pool.execute` got it. */
+export interface Given {
+  readonly method: 'query' | 'execute';
+  readonly sql: unknown;
+  readonly values: unknown;
+  /** What was sent: with its values in it, unless it was prepared. */
+  readonly sent: () => unknown;
+}
+
+export interface ReplayerOptions {
+  readonly endpoint: Endpoint;
+  readonly failover: ReadFailoverOptions;
+  readonly get: (callback: GetCallback) => void;
+  /** Where the statement ran that failed with this error; null if it was given to no connection. */
+  readonly ranOn: (error: Error) => Address | null;
+  /** The application puts values into statements in a way of its own (`queryFormat`). */
+  readonly ownFormat: boolean;
+  /** mysql2's own `query` or `execute` of this pool. */
+  readonly run: (given: Given, told: ResultCallback) => void;
+}
+
+type Again = Exclude<Replay, { kind: 'none' }>;
+
+const FREE = 'DO 0';
+const READ_ONLY = 'START TRANSACTION READ ONLY';
+
+/** Design, pools rule 5: what of `pool.query` is run again when its connection is lost. It costs nothing until then. */
+export class Replayer {
+  readonly #options: ReplayerOptions;
+
+  constructor(options: ReplayerOptions) {
+    this.#options = options;
+  }
+
+  watch(given: Given, told: ResultCallback): ResultCallback {
+    return (error, rows, fields) => (error == null ? told(error, rows, fields) : this.#failed(error, given, told));
+  }
+
+  #failed(error: NodeJS.ErrnoException, given: Given, told: ResultCallback): void {
+    const address = this.#options.ranOn(error);
+    // Without a connection it failed while it waited for one, which has rules of its own.
+    if (address === null) return told(error);
+    const { replay, role } = this.#options.failover;
+    const plan = replayOf({
+      outcome: outcomeOf(error),
+      timedOut: error.code === STATEMENT_TIMED_OUT,
+      replay,
+      role,
+      idempotent: (given.sql as { idempotent?: unknown }).idempotent === true,
+      reads: () => onlyReads(meaningOf(given, this.#options.ownFormat), 'mysql'),
+    });
+    switch (plan.kind) {
+      case 'none':
+        return told(error);
+      case 'again':
+        this.#tell(given, plan, error);
+        return this.#options.run(given, told);
+      case 'if-abandoned':
+        void this.#repeat(given, plan, error, address).then(
+          ({ rows, fields }) => process.nextTick(told, null, rows, fields),
+          () => process.nextTick(told, error),
+        );
+    }
+  }
+
+  /** Rejects with anything if it could not be repeated, or the repetition failed: its caller gets the first error. */
+  async #repeat(given: Given, plan: Again, error: Error, address: Address): Promise<Result> {
+    const { endpoint, failover, get } = this.#options;
+    const { clock } = endpoint;
+    let left = isDead(error) || !endpoint.has(address);
+    const onMove = ({ to }: MoveEvent): void => void (left ||= !to.includes(address));
+    endpoint.on('move', onMove);
+    try {
+      const reads = plan.why === 'reads';
+      const until = clock.now() + failover.deadlineMillis;
+      const connection = await leaseAnswering(get, clock, until, reads ? READ_ONLY : FREE);
+      try {
+        if (!left) throw error;
+        this.#tell(given, plan, error);
+        return await settled((told) => runOn(connection, given, told));
+      } finally {
+        giveBack(connection, reads);
+      }
+    } finally {
+      endpoint.off('move', onMove);
+    }
+  }
+
+  #tell(given: Given, { why }: Again, error: Error): void {
+    const outcome = outcomeOf(error) ?? 'unknown';
+    const [statement = ''] = /[a-z]+/i.exec(textOf(given)) ?? [];
+    this.#options.endpoint.noteReplay(() => ({ outcome, why, statement: statement.toLowerCase(), error }));
+  }
+}
+
+/** Everything that came with the statement goes with it again: row mode, type casts, placeholders, values. */
+function runOn(connection: mysql.PoolConnection, { method, sql, values }: Given, told: ResultCallback): void {
+  const run = connection[method].bind(connection) as (sql: unknown, values: unknown, told: ResultCallback) => unknown;
+  run(sql, values, told);
+}
+
+/** Whatever a function in it did within its transaction is undone. After a time-out, the release closes it. */
+function giveBack(connection: mysql.PoolConnection, inTransaction: boolean): void {
+  if (inTransaction && !hasTimedOut(connection))
+    connection.query('ROLLBACK', (error) => (error == null ? connection.release() : connection.destroy()));
+  else connection.release();
+}
+
+function isDead(error: Error): boolean {
+  return isEipPoolError(error) && error.code === 'ADDRESS_DEAD';
+}
+
+function textOf({ sql }: Given): string {
+  return String(typeof sql === 'object' && sql !== null ? (sql as { sql?: unknown }).sql : sql);
+}
+
+/**
+ * The text that tells what the statement does. Values that are plain become literals, whatever is in them; an object may
+ * bring SQL of its own, and `??` names.
+ */
+function meaningOf(given: Given, ownFormat: boolean): string {
+  const text = textOf(given);
+  if (given.method === 'execute') return text;
+  const inOptions = (given.sql as { values?: unknown }).values;
+  return ownFormat || text.includes('??') || !isPlain(given.values ?? inOptions, 0) ? String(given.sent()) : text;
+}
+
+function isPlain(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value !== 'function';
+  if (value instanceof Date || Buffer.isBuffer(value)) return true;
+  if (Array.isArray(value)) return depth < 2 && value.every((each) => isPlain(each, depth + 1));
+  // Named placeholders.
+  return (
+    depth === 0 &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.values(value).every((each) => isPlain(each, 1))
+  );
+}

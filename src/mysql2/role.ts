@@ -1,0 +1,24 @@
+import type * as mysql from 'mysql2';
+
+/**
+ * A server is read-only by `read_only` (which `super_read_only` implies, and which users with SUPER ignore) or by
+ * `innodb_read_only`, which Aurora's readers have. Every MySQL from 5.6 on and every MariaDB knows both.
+ */
+export const ROLE = 'select @@global.read_only as server, @@global.innodb_read_only as engine';
+
+/** 0 or 1; in words from MariaDB 12 on, where there is more than one way to be read-only. */
+const WRITABLE: ReadonlySet<string> = new Set(['0', 'OFF']);
+
+/** What the server answered to {@link ROLE}. A proxy may answer anything; what it does not know is no refusal. */
+export function isReadOnlyRow(row: unknown): boolean {
+  const values = Object.values((row ?? {}) as Record<string, unknown>);
+  return values.some((value) => value != null && !WRITABLE.has(String(value).toUpperCase()));
+}
+
+/** One round trip. */
+export function askRole(connection: mysql.Connection, told: (error: Error | null, readOnly: boolean) => void): void {
+  connection.query({ sql: ROLE, rowsAsArray: false, nestTables: false, typeCast: true }, (error, rows) => {
+    if (error != null) told(error, false);
+    else told(null, isReadOnlyRow((rows as unknown[])[0]));
+  });
+}
