@@ -2,6 +2,7 @@ import { createHook } from 'node:async_hooks';
 
 const WATCHED: ReadonlySet<string> = new Set(['Timeout', 'TCPWRAP', 'TLSWRAP', 'UDPWRAP']);
 const POLL_MILLIS = 20;
+const SHOWN_FRAMES = 4;
 
 /** Timers and sockets of this process, also those that do not keep it alive. */
 export class Leftovers {
@@ -11,7 +12,7 @@ export class Leftovers {
   constructor() {
     createHook({
       init: (id, type) => {
-        if (!this.#own && WATCHED.has(type)) this.#alive.set(id, type);
+        if (!this.#own && WATCHED.has(type)) this.#alive.set(id, `${type} made ${placeOf(new Error(type))}`);
       },
       destroy: (id) => {
         this.#alive.delete(id);
@@ -33,4 +34,13 @@ export class Leftovers {
       this.#own = false;
     });
   }
+}
+
+/** Where in the library, or in the load. */
+function placeOf({ stack = '' }: Error): string {
+  const frames = stack.split('\n').filter((line) => line.includes('file:') && !line.includes('leftovers.js'));
+  return frames
+    .slice(0, SHOWN_FRAMES)
+    .map((line) => line.trim())
+    .join(' ');
 }

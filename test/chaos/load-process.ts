@@ -71,11 +71,21 @@ const methods: LoadMethods = {
     own.stop();
     await own.settled(LIMIT_MILLIS);
     const operations = [...own.take(), ...own.unsettled];
-    const ended = await Promise.race([work?.end().then(() => true), setTimeout(LEFT_MILLIS, false, { ref: false })]);
+    const unended = (await endsWithin(LEFT_MILLIS)) ? [] : [`a pool that had not ended after ${LEFT_MILLIS} ms`];
     const left = (await leftovers?.after(LEFT_MILLIS)) ?? [];
-    const unended = ended === false ? [`a pool that had not ended after ${LEFT_MILLIS} ms`] : [];
     return { operations, adopted: own.adopted, crashes, left: [...unended, ...left] };
   },
 };
+
+async function endsWithin(millis: number): Promise<boolean> {
+  const over = new AbortController();
+  const ended = work?.end().then(() => true) ?? true;
+  const late = setTimeout(millis, false, { signal: over.signal }).catch(() => false);
+  try {
+    return await Promise.race([ended, late]);
+  } finally {
+    over.abort();
+  }
+}
 
 serve<LoadMethods>(methods, async () => {});

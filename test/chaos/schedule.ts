@@ -69,7 +69,7 @@ export function* schedule(seed: number, faults: readonly Fault[] = FAULTS): Gene
       naming: prompt || upTo(100) < AT_ONCE_PERCENT ? 'at once' : troubles[upTo(troubles.length)]!,
       lateMillis: !prompt && upTo(100) < LATE_PERCENT ? upTo(LATEST_MILLIS) : 0,
       troubleMillis: 100 + upTo(700),
-      slowMillis: 50 + upTo(50),
+      slowMillis: (prompt ? 150 : 50) + upTo(50),
       nameFirst: upTo(100) < NAME_FIRST_PERCENT,
       pauseMillis: upTo(300),
     };
