@@ -31,7 +31,8 @@ const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'C
 export function readOnlyError(name: string, address: Address | null): EipPoolError {
   return new EipPoolError(
     'READ_ONLY_SERVER',
-    `the server behind ${name} at ${address ?? 'its address'} is read-only, and failover.role is 'writable'`,
+    `the server behind ${name} at ${address ?? 'an unknown address'} is read-only, and failover.role is 'writable': ` +
+      'it is waited for once the pool has had a connection, or with failover.waitAtStart',
   );
 }
 

@@ -21,7 +21,7 @@ export interface TransactionOptions {
    * @defaultValue none
    */
   readonly marker?: string | undefined;
-  /** Ends it before COMMIT is sent: with ROLLBACK, or by closing the connection if a statement is under way. */
+  /** Ends it before COMMIT is sent, by closing its connection; a statement under way goes on until the server notices. */
   readonly signal?: AbortSignal | undefined;
 }
 

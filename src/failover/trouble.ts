@@ -18,11 +18,13 @@ export class Trouble {
   }
 
   /** An attempt that its caller waits for no longer. */
-  noteUnfinished({ failures, lastError, dialledAddress }: TrackedSocket): void {
+  noteUnfinished({ failures, lastError, state }: TrackedSocket): void {
     const tried = new Map(failures);
+    // One that waits for its turn at an address has not tried it.
+    const address = state.kind === 'dialling' || state.kind === 'handshake' ? state.address : null;
     const silent = new Error('the log-in there was not answered');
-    if (dialledAddress !== null) tried.set(dialledAddress, silent);
-    this.note(tried, lastError ?? (dialledAddress === null ? null : silent));
+    if (address !== null) tried.set(address, silent);
+    this.note(tried, lastError ?? (address === null ? null : silent));
   }
 
   /** `opening` is what the driver would have said; applications look for it. */

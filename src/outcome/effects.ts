@@ -40,25 +40,20 @@ const POSTGRES: readonly string[] = [
   'pg_log_*',
   'pg_stat_reset*',
   'pg_stat_statements_reset',
-  'pg_stat_kcache_reset',
   // The session, and transaction ids that are used up.
   'set_config',
   'txid_current',
   'pg_current_xact_id',
-  'pg_export_snapshot',
   // Indexes and storage.
   'brin_*',
   'gin_clean_pending_list',
   'heap_force_*',
   'pg_truncate_visibility_map',
-  'pg_prewarm',
-  'pg_buffercache_evict*',
   // Other servers.
   'dblink*',
   'postgres_fdw_disconnect*',
   // They run a statement that is hidden in a string.
   'query_to_xml*',
-  'cursor_to_xml*',
   'ts_stat',
   'ts_rewrite',
   'crosstab*',

@@ -65,7 +65,7 @@ export function createClientClass(driver: Driver): ClientClass {
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       if (event === 'error' && this.endpoint !== null && this.listenerCount('error') === 0) return false;
       // 'drain' comes with every query, and has no arguments.
-      return args.length === 0 ? super.emit(event as 'drain') : super.emit(event, ...(args as [Error]));
+      return args.length === 0 ? super.emit(event) : super.emit(event, ...(args as [Error]));
     }
 
     /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */

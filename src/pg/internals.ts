@@ -61,7 +61,7 @@ export interface Overridable extends PoolPrivate, Omit<pg.Pool, 'connect' | 'que
 
 /** pg-pool's own methods, past an override of them. */
 export function stockOf(driver: Driver): PoolPrivate {
-  return driver.Pool.prototype as unknown as PoolPrivate;
+  return driver.Pool.prototype;
 }
 
 /** pg-pool's own way to make a client for a caller. */

@@ -8,6 +8,7 @@ import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { isQuiet } from '../sockets/watch.js';
 import { type ConnectCallback, endedError, isLeft, TERMINATED, WAITED } from './driver-words.js';
+import { Entrance } from './entrance.js';
 import { followHandshake } from './handshake.js';
 import {
   closeClient,
@@ -53,6 +54,7 @@ export class Keeper {
   readonly #waits: Waits<PendingItem>;
   readonly #trouble: Trouble = new Trouble();
   readonly #admission: Admission;
+  readonly #entrance: Entrance;
   readonly #roles: Roles | null;
   readonly #side: PoolSide;
   readonly #makings: Makings = new Makings();
@@ -67,7 +69,6 @@ export class Keeper {
   /** Attempts fail, and none has succeeded since. */
   #strained = false;
   #pulsing = false;
-  #scouting = false;
 
   constructor(options: KeeperOptions) {
     const { pool, endpoint, failover } = options;
@@ -75,13 +76,22 @@ export class Keeper {
     this.#pool = pool;
     this.#endpoint = endpoint;
     const madeRoom = (): void => this.#pulseSoon();
-    const { drainMillis, silenceMillis } = failover;
-    this.#side = { pool, drainMillis, silenceMillis, drained: (leased) => this.#drain(leased), madeRoom };
+    this.#side = { pool, failover, drained: (leased) => this.#drain(leased), madeRoom };
     this.#leases = new Leases({ pool, isCurrent: (address) => endpoint.has(address), madeRoom });
     const deadlineMillis = pool.options.connectionTimeoutMillis || failover.deadlineMillis;
     this.#waits = new Waits(endpoint.clock, deadlineMillis, (item, waited) => this.#expire(item, waited));
     this.#admission = new Admission(endpoint.clock, endpoint.name, failover);
     this.#roles = failover.role === 'any' ? null : new Roles({ pool, endpoint, lost: (client) => this.#lose(client) });
+    this.#entrance = new Entrance({
+      pool,
+      admission: this.#admission,
+      pause: options.pause,
+      connect: options.connect,
+      isServed: () => this.#usable.size > 0,
+      isMaking: () => this.#makings.size > 0,
+      boundWaiters: () => this.boundWaiters(),
+      deadlineError: (waitedMillis) => this.#deadlineError(WAITED, waitedMillis),
+    });
     endpoint.on('move', this.#onMove);
   }
 
@@ -91,8 +101,7 @@ export class Keeper {
 
   /** Connections in callers' hands, wherever they lead. */
   get leaseCount(): number {
-    const { totalCount, idleCount } = this.#pool;
-    return totalCount - idleCount - this.#makings.size + this.drainingCount;
+    return this.#pool.totalCount - this.#pool.idleCount - this.#makings.size + this.drainingCount;
   }
 
   /** Is there nothing that a caller would have to be asked, or wait for, but his turn? */
@@ -102,8 +111,8 @@ export class Keeper {
 
   /** `pool.connect`, unless it {@link isCalm}. */
   get(callback: ConnectCallback): void {
-    if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.#connectBounded(callback));
-    else this.#connectBounded(callback);
+    if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.#entrance.get(callback));
+    else this.#entrance.get(callback);
   }
 
   /** pg-pool calls this to hand a client out. One that has been idle for long has to answer first. */
@@ -164,11 +173,6 @@ export class Keeper {
   released(client: pg.PoolClient): void {
     this.#leases.released(client);
     if (this.#strained && this.#makings.size > 0) process.nextTick(() => this.#relieve());
-  }
-
-  /** Who waits now waits for the pause to end, and no longer than for a server. */
-  paused(): void {
-    this.#boundWaiters();
   }
 
   resumed(): void {
@@ -285,8 +289,7 @@ export class Keeper {
   }
 
   #isCurrent({ state, destroyed }: TrackedSocket): boolean {
-    if (destroyed || (state.kind !== 'handshake' && state.kind !== 'open')) return false;
-    return this.#endpoint.has(state.address);
+    return !destroyed && (state.kind === 'handshake' || state.kind === 'open') && this.#endpoint.has(state.address);
   }
 
   #failed(item: PendingItem, socket: TrackedSocket | null | undefined, error: Error | undefined): void {
@@ -321,7 +324,7 @@ export class Keeper {
     // A pool that has connections is merely busy: its callers wait as its driver has them wait.
     if (this.#usable.size > 0) return;
     this.#admission.down(cause);
-    this.#boundWaiters();
+    this.boundWaiters();
   }
 
   #drain(client: pg.PoolClient): void {
@@ -333,7 +336,7 @@ export class Keeper {
 
   /** The next statement cannot run on it. Without any other, whoever waits now waits for a server, not for his turn. */
   #lose(client: pg.PoolClient): void {
-    if (this.#usable.delete(client) && this.#usable.size === 0) this.#boundWaiters();
+    if (this.#usable.delete(client) && this.#usable.size === 0) this.boundWaiters();
   }
 
   /** A pool that has never had a connection fails as pg's does; one that has, waits. */
@@ -352,7 +355,8 @@ export class Keeper {
     if (!this.#options.pause.on) this.#unboundWaiters();
   }
 
-  #boundWaiters(): void {
+  /** Whoever waits now waits for a server, or for a pause to end, until his deadline. */
+  boundWaiters(): void {
     for (const item of waiting(this.#pool)) this.#waits.begin(item);
   }
 
@@ -374,54 +378,15 @@ export class Keeper {
   }
 
   #deadlineError(opening: string, waitedMillis: number): Error {
-    const { totalCount: total, idleCount: idle, waitingCount } = this.#pool;
+    const { totalCount: total, idleCount: idle, waitingCount: waits } = this.#pool;
     const said = this.#options.pause.on ? `${opening}: the pool is paused` : opening;
-    const counts = { total, active: total - idle, idle, waiting: waitingCount };
+    const counts = { total, active: total - idle, idle, waiting: waits };
     return this.#trouble.deadlineError(said, this.#endpoint.name, waitedMillis, counts);
   }
 
   #answer(item: PendingItem, error: Error): void {
     this.#waits.end(item);
     item.callback(error, undefined, () => {});
-  }
-
-  /** While there is no server, the driver's own time-out says what the pool has met. */
-  #explained(callback: ConnectCallback): ConnectCallback {
-    return (error, client, done) => {
-      const timedOut = error?.message === WAITED && this.#usable.size === 0;
-      const millis = this.#pool.options.connectionTimeoutMillis ?? 0;
-      callback(timedOut ? this.#deadlineError(WAITED, millis) : error, client, done);
-    };
-  }
-
-  #connectBounded(callback: ConnectCallback): void {
-    const refusal = this.#admission.limited && !this.#pool.ending ? this.#admission.refusal(this.#place()) : null;
-    if (refusal !== null) {
-      if (refusal.code === 'FAILING_FAST') this.#scout();
-      process.nextTick(() => callback(refusal, undefined, () => {}));
-      return;
-    }
-    this.#options.connect(this.#explained(callback));
-    if (this.#usable.size === 0 || this.#options.pause.on) this.#boundWaiters();
-  }
-
-  /** The place in the queue of a caller who comes now; 0 if there is a connection for him, or room for one. */
-  #place(): number {
-    const { totalCount, idleCount, waitingCount, options } = this.#pool;
-    const free = this.#options.pause.on ? 0 : idleCount + options.max - totalCount;
-    return Math.max(0, waitingCount + 1 - free);
-  }
-
-  /** Nobody waits for a server any more, but somebody must notice that there is one. */
-  #scout(): void {
-    if (this.#scouting || this.#makings.size > 0 || this.#pool.waitingCount > 0) return;
-    this.#scouting = true;
-    const scout: ConnectCallback = (_error, client, done) => {
-      this.#scouting = false;
-      if (client !== undefined) done();
-    };
-    this.#options.connect(scout);
-    this.#boundWaiters();
   }
 
   #pulseSoon(): void {

@@ -71,7 +71,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       const { config: meant, host, port } = meantBy(driver, given);
       const route = routeOf(meant, host);
       const failover = readFailoverOptions(given.failover);
-      const chosen = route === null ? client : (given.Client ?? client ?? (Client as ClientConstructor));
+      const chosen = route === null ? client : (given.Client ?? client ?? Client);
       super(chosen === undefined ? meant : withClient(meant, chosen));
       this.#route = route;
       this.#pause = new Pause(() => this.#keeper?.leaseCount ?? this.totalCount - this.idleCount);
@@ -84,7 +84,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       this.#keeper = new Keeper({ pool, stock, endpoint, failover, pause: this.#pause, connect });
       const query = (text: unknown, values: unknown, done: Done): void => void super.query(text, values, done);
       this.#replayer = new Replayer({ pool, endpoint, failover, query });
-      const prober = new PgProber(driver, port, this.options as pg.ClientConfig, failover.probeTimeoutMillis);
+      const prober = new PgProber(driver, port, this.options, failover.probeTimeoutMillis);
       this.#unregister = endpoint.register(prober);
     }
 
@@ -131,7 +131,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
 
     pause(): Promise<void> {
       const paused = this.#pause.begin();
-      this.#keeper?.paused();
+      this.#keeper?.boundWaiters();
       return paused;
     }
 

@@ -1,12 +1,12 @@
 import type pg from 'pg';
+import type { ReadFailoverOptions } from '../failover/options.js';
 import type { Connection } from '../sockets/connection.js';
 import { closeClient, expire, isIdle, isMember, isWaiting, takeOut } from './internals.js';
 
 /** What the pool does when one of its connections leaves it because its address was left. */
 export interface PoolSide {
   readonly pool: pg.Pool;
-  readonly drainMillis: number;
-  readonly silenceMillis: number;
+  readonly failover: ReadFailoverOptions;
   /** The connection no longer counts; a caller still holds it. */
   drained(client: pg.PoolClient): unknown;
   /** There may be room for waiting callers. */
@@ -26,11 +26,11 @@ export class PooledConnection implements Connection {
   }
 
   get drainMillis(): number {
-    return this.#side.drainMillis;
+    return this.#side.failover.drainMillis;
   }
 
   get silenceMillis(): number {
-    return this.#side.silenceMillis;
+    return this.#side.failover.silenceMillis;
   }
 
   isWaiting(): boolean {

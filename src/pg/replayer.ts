@@ -31,6 +31,11 @@ declare module 'pg' {
   }
 }
 
+interface FailedLease {
+  readonly error: Error;
+  readonly address: Address | null;
+}
+
 /** A statement as `pool.query` got it. */
 interface Statement {
   readonly text: unknown;
@@ -42,14 +47,14 @@ interface Statement {
 export class Replayer {
   readonly #options: ReplayerOptions;
   /** The last lease that was given back with an error, which is told to its statement right after. */
-  #failedLease: { readonly error: unknown; readonly address: Address | null } | null = null;
+  #failedLease: FailedLease | null = null;
 
   constructor(options: ReplayerOptions) {
     this.#options = options;
   }
 
   /** The pool's event 'release', with an error. */
-  released(error: unknown, client: pg.PoolClient): void {
+  released(error: Error, client: pg.PoolClient): void {
     this.#failedLease = { error, address: socketOf(client)?.dialledAddress ?? null };
   }
 
@@ -76,10 +81,17 @@ export class Replayer {
         this.#tell(statement, plan, error);
         return this.#options.query(text, values, done);
       case 'if-abandoned':
-        void this.#repeat(statement, plan, error, lease.address).then(
-          (result) => process.nextTick(done, undefined, result),
-          () => process.nextTick(done, error),
-        );
+        void this.#repeatFor(statement, plan, lease, done);
+    }
+  }
+
+  async #repeatFor(statement: Statement, plan: Again, { error, address }: FailedLease, done: Done): Promise<void> {
+    try {
+      const result = await this.#repeat(statement, plan, error, address);
+      // In a turn of its own, so that what a caller's callback throws is his.
+      process.nextTick(done, undefined, result);
+    } catch {
+      process.nextTick(done, error);
     }
   }
 

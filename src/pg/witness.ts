@@ -61,9 +61,10 @@ export async function askStatus(
   clock: Clock,
 ): Promise<Resolution> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const { rows } = await client.query<{ status: string | null }>('select txid_status($1::bigint) as status', [id]);
-    switch (rows[0]?.status) {
+    switch (await statusOf(client, id)) {
       case 'aborted':
+      // It never reached the disk of a server that crashed.
+      case 'in the future':
         return 'rolled-back';
       case 'committed':
         return (await isOurs(client, before, id)) ? 'committed' : 'unknown';
@@ -75,6 +76,17 @@ export async function askStatus(
     }
   }
   return 'unknown';
+}
+
+async function statusOf(client: pg.ClientBase, id: TransactionId): Promise<string | null> {
+  try {
+    const { rows } = await client.query<{ status: string | null }>('select txid_status($1::bigint) as status', [id]);
+    return rows[0]?.status ?? null;
+  } catch (error) {
+    // invalid_parameter_value is all that the function itself can refuse with.
+    if ((error as { readonly code?: unknown }).code === '22023') return 'in the future';
+    throw error;
+  }
 }
 
 /**

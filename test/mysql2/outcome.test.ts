@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, afterEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/mysql2/index.js';
+import { createPoolCluster } from '../../src/mysql2/promise.js';
 import { end, fill, kill, lease, makePool, next, onServers, resetLab, settled, startServers } from './support.js';
 
 let lab: Lab;
@@ -16,7 +17,7 @@ async function outcomeAfter(work: Promise<unknown>): Promise<{ code: unknown; ou
 
 onServers('the outcome, as MariaDB itself reports it, of', () => {
   beforeAll(async () => {
-    lab = await startServers();
+    lab = await startServers({ mariadb: { settings: { 'secure-file-priv': '/tmp' } } });
   }, 60_000);
   beforeEach(async () => {
     await resetLab(lab);
@@ -29,17 +30,68 @@ onServers('the outcome, as MariaDB itself reports it, of', () => {
     await lab?.close();
   });
 
-  it('a refusal that may come from a read-only server is unknown: 1290 has other sources, and a CALL may be half done', async () => {
-    await pool.promise().query('create table if not exists t (n int)');
-    await lab.hosts[0]!.database.query('set global read_only = 1');
-    try {
-      const readOnly = { code: 'ER_OPTION_PREVENTS_STATEMENT', outcome: 'unknown' };
-      expect(await outcomeAfter(pool.promise().query('insert into t values (1)'))).toEqual(readOnly);
-      expect(await outcomeAfter(pool.promise().execute('insert into t values (?)', [1]))).toEqual(readOnly);
-    } finally {
+  describe('what a read-only server refuses', () => {
+    beforeEach(async () => {
+      await pool.promise().query('create table if not exists t (n int)');
+    });
+    afterEach(async () => {
       await lab.hosts[0]!.database.query('set global read_only = 0');
-    }
-    await pool.promise().query('insert into t values (1)');
+    });
+
+    it('1290: rejected, since the server says that it is read-only', async () => {
+      await lab.hosts[0]!.database.query('set global read_only = 1');
+      const refused = { code: 'ER_OPTION_PREVENTS_STATEMENT', outcome: 'rejected' };
+      expect(await outcomeAfter(pool.promise().query('insert into t values (1)'))).toEqual(refused);
+      expect(await outcomeAfter(pool.promise().execute('insert into t values (?)', [1]))).toEqual(refused);
+      const connection = await lease(pool);
+      expect(await outcomeAfter(connection.promise().query('insert into t values (1)'))).toEqual(refused);
+      connection.release();
+      await expect.poll(() => pool.endpoint!.snapshot().sockets.leaving).toBe(0);
+    });
+
+    it('1290 of a CALL: unknown, since a part of it may be done', async () => {
+      await lab.hosts[0]!.database.query(
+        'create or replace procedure half() begin insert into t values (7); commit; update t set n = sleep(1); end',
+      );
+      const calling = outcomeAfter(pool.promise().query('call half()'));
+      await expect
+        .poll(async () => (await lab.hosts[0]!.database.query('select 1 from t where n = 7')).length)
+        .toBeGreaterThan(0);
+      await lab.hosts[0]!.database.query('set global read_only = 1');
+      const { outcome, code } = await calling;
+      expect([code, outcome]).toEqual(['ER_OPTION_PREVENTS_STATEMENT', 'unknown']);
+      expect(await lab.hosts[0]!.database.query('select 1 from t where n = 7')).not.toEqual([]);
+    });
+
+    it('1290 of another option: unknown, since the server takes writes', async () => {
+      const { database } = lab.hosts[0]!;
+      await database.query("grant file on *.* to 'app'@'%'");
+      const writing = pool.promise().query("select 1 into outfile '/nowhere/at/all'");
+      expect(await outcomeAfter(writing)).toEqual({ code: 'ER_OPTION_PREVENTS_STATEMENT', outcome: 'unknown' });
+    });
+
+    it('1792: unknown in the caller’s own READ ONLY transaction, rejected on a read-only server', async () => {
+      const connection = (await lease(pool)).promise();
+      await connection.query('start transaction read only');
+      const refused = { code: 'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION', outcome: 'unknown' };
+      expect(await outcomeAfter(connection.query('insert into t values (1)'))).toEqual(refused);
+      await lab.hosts[0]!.database.query('set global read_only = 1');
+      expect((await outcomeAfter(connection.query('insert into t values (1)'))).outcome).toBe('rejected');
+      await connection.rollback();
+      connection.release();
+    });
+
+    it('asks nothing of a healthy server', async () => {
+      const questions = async (): Promise<number> => {
+        const [row] = await lab.hosts[0]!.database.query<{ Value: string }>("show global status like 'Com_select'");
+        return Number(row!.Value);
+      };
+      await fill(pool, 1);
+      const before = await questions();
+      for (let n = 0; n < 5; n++) await pool.promise().query('insert into t values (?)', [n]);
+      await settled(pool.promise().query('selec'));
+      expect((await questions()) - before).toBe(0);
+    });
   });
 
   it('an ordinary error is left to its code', async () => {
@@ -64,6 +116,55 @@ onServers('the outcome, as MariaDB itself reports it, of', () => {
     lab.hosts[1]!.refuse();
     for (const each of pools) expect((await outcomeAfter(each.promise().query('select 1'))).outcome).toBe('not-sent');
     await Promise.all(pools.map(end));
+  });
+
+  it('a KILL of the session: 1927, and what a server that shuts down says: unknown', async () => {
+    const own = await startServers({ hosts: 1 });
+    const stranger = makePool(own);
+    try {
+      const killed = outcomeAfter(stranger.promise().query('select sleep(30)'));
+      const sessions = (): Promise<{ id: number }[]> =>
+        own.hosts[0]!.database.query("select id from information_schema.processlist where info = 'select sleep(30)'");
+      await expect.poll(async () => (await sessions()).length).toBe(1);
+      await own.hosts[0]!.database.query(`kill ${(await sessions())[0]!.id}`);
+      expect((await killed).outcome).toBe('unknown');
+      const shut = outcomeAfter(stranger.promise().query('select sleep(30)'));
+      await expect.poll(async () => (await sessions()).length).toBe(1);
+      await own.hosts[0]!.database.query('shutdown');
+      expect((await shut).outcome).toBe('unknown');
+    } finally {
+      await end(stranger);
+      await own.close();
+    }
+  });
+
+  it('what mysql2 refuses before it writes anything is not-sent', async () => {
+    const full = makePool(lab, { connectionLimit: 1, waitForConnections: false });
+    const held = await lease(full);
+    const short = makePool(lab, { connectionLimit: 1, queueLimit: 1 });
+    const other = await lease(short);
+    const queued = settled(short.promise().query('select 1'));
+    const cluster = createPoolCluster();
+    const secure = makePool(lab, { ssl: { rejectUnauthorized: false } });
+    const work = [
+      full.promise().query('select 1'),
+      short.promise().query('select 1'),
+      cluster.of('nothing').query('select 1'),
+      secure.promise().query('select 1'),
+      pool.promise().execute('select ?', [undefined as never]),
+      pool.promise().execute('select ?', 1 as never),
+    ];
+    expect(await Promise.all(work.map(outcomeAfter))).toEqual([
+      { code: 'No connections available.', outcome: 'not-sent' },
+      { code: 'Queue limit reached.', outcome: 'not-sent' },
+      { code: 'POOL_NOEXIST', outcome: 'not-sent' },
+      { code: 'HANDSHAKE_NO_SSL_SUPPORT', outcome: 'not-sent' },
+      { code: expect.stringContaining('Bind parameters must not contain undefined'), outcome: 'not-sent' },
+      { code: expect.stringContaining('Bind parameters must be array'), outcome: 'not-sent' },
+    ]);
+    for (const connection of [held, other]) connection.release();
+    await queued;
+    await Promise.all([full, short, secure].map(end));
   });
 
   it('a wait that ended without a server, or without a turn, is not-sent', async () => {

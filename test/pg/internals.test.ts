@@ -99,4 +99,40 @@ describe('the private members of pg', () => {
     await late.end();
     client.release();
   });
+
+  it('the parameterStatus event: or a server that was demoted would be taken for a writable one', async () => {
+    const late = new pg.Client({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection });
+    const seen = new Map<string, string>();
+    internals.onParameter(late, (name, value) => void seen.set(name, value));
+    await late.connect();
+    expect([seen.get('in_hot_standby'), seen.get('default_transaction_read_only')]).toEqual(['off', 'off']);
+    await late.query('set default_transaction_read_only = on');
+    expect(seen.get('default_transaction_read_only')).toBe('on');
+    await late.end();
+  });
+
+  it('the readyForQuery event: or nobody would know whether a transaction is still open', async () => {
+    const client = await pool.connect();
+    const seen: string[] = [];
+    const stop = internals.onReady(client, (status) => seen.push(status));
+    for (const sql of ['begin', 'select 1', 'select 1 / 0', 'rollback']) await settled(client.query(sql));
+    stop();
+    await client.query('select 1');
+    expect(seen).toEqual(['T', 'T', 'E', 'I']);
+    client.release();
+  });
+
+  it('_acquireClient: or a connection to the old server could be handed out', async () => {
+    const other = new pg.Pool({ ...pool.options, password: lab.connection!.password });
+    const stock = internals.stockOf(pg);
+    const client = await other.connect();
+    const handed = await new Promise<unknown>((resolve) => {
+      const item = { callback: (_error: unknown, got: unknown) => resolve(got) };
+      internals.handOver(stock, other, { client, item, idleListener: () => {}, isNew: false });
+    });
+    expect(handed).toBe(client);
+    client.release();
+    internals.pulseOnce(stock, other);
+    await other.end();
+  });
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
@@ -84,6 +85,63 @@ describe('the outcome, as PostgreSQL itself reports it, of', () => {
     await pool.query('select pg_terminate_backend($1)', [pid]);
     expect(await sleeping).toEqual({ code: '57P01', outcome: 'unknown' });
     client.release(true);
+  });
+
+  it('a server that shuts down, whether it waits for its sessions or not, is unknown', async () => {
+    const waitFor = "select from pg_stat_activity where wait_event = 'PgSleep'";
+    const client = await pool.connect();
+    const sleeping = outcomeAfter(() => client.query('select pg_sleep(30)'));
+    await expect.poll(async () => (await lab.hosts[0]!.database.query(waitFor)).length).toBe(1);
+    const [row] = await lab.hosts[0]!.database.query<{ path: string }>(
+      "select current_setting('data_directory') as path",
+    );
+    const [postmaster] = readFileSync(`${row!.path}/postmaster.pid`, 'utf8').split('\n').map(Number);
+    // An immediate shutdown.
+    process.kill(postmaster!, 'SIGQUIT');
+    const { code, outcome } = await sleeping;
+    expect(code).toMatch(/^57P0[12]$/);
+    expect(outcome).toBe('unknown');
+    client.release(true);
+    await lab.hosts[0]!.database.restart();
+  });
+
+  it('a session that idled in its transaction for too long is unknown', async () => {
+    const client = await pool.connect();
+    await client.query('set idle_in_transaction_session_timeout = 100; begin');
+    await new Promise<void>((resolve) => client.once('error', () => resolve()));
+    expect((await outcomeAfter(() => client.query('select 1'))).outcome).toBe('not-sent');
+    client.release(true);
+  });
+
+  it('the driver’s own time-out is unknown, since the server may still be at work', async () => {
+    const query = { text: 'select pg_sleep(0.5)', query_timeout: 50 } as { text: string };
+    expect(await outcomeAfter(() => pool.query(query))).toEqual({ code: 'Query read timeout', outcome: 'unknown' });
+  });
+
+  it('a statement that is cancelled is left to its SQLSTATE', async () => {
+    const cancelled = outcomeAfter(() => pool.query('select pg_sleep(30)'));
+    await expect
+      .poll(async () => {
+        const sql = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'";
+        return (await lab.hosts[0]!.database.query(sql)).length;
+      })
+      .toBe(1);
+    expect(await cancelled).toEqual({ code: '57014', outcome: undefined });
+  });
+
+  it('a statement on an address that the name left is unknown, and on one that is dead', async () => {
+    const cut = makePool(lab, { failover: { drainMillis: 0 } });
+    const client = await cut.connect();
+    const left = outcomeAfter(() => client.query('select pg_sleep(30)'));
+    await lab.move(lab.hosts[1]!);
+    expect(await left).toEqual({ code: 'ADDRESS_LEFT', outcome: 'unknown' });
+    client.release(true);
+    await cut.end();
+    const impatient = makePool(lab, { failover: { silenceMillis: 250, probeTimeoutMillis: 300, replay: 'none' } });
+    await impatient.query('select 1');
+    lab.hosts[1]!.stall();
+    expect(await outcomeAfter(() => impatient.query('select 1'))).toEqual({ code: 'ADDRESS_DEAD', outcome: 'unknown' });
+    await impatient.end();
   });
 
   it('a statement whose connection is reset is unknown', async () => {

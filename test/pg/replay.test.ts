@@ -1,0 +1,188 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { outcomeOf, type ReplayEvent } from '../../src/index.js';
+import type { Lab } from '../../src/lab/index.js';
+import type { Pool, PoolConfig } from '../../src/pg/index.js';
+import { fill, kill, makePool, next, portOf, resetLab, serverOf, settled, startServers } from './support.js';
+
+let lab: Lab;
+let pool: Pool;
+let replays: ReplayEvent[] = [];
+const HELD = 'select pg_sleep(0.5), inet_server_port() as port';
+
+beforeAll(async () => {
+  lab = await startServers();
+  for (const { database } of lab.hosts) await database.query('create table w (n int); grant all on w to app');
+}, 60_000);
+beforeEach(async () => {
+  await resetLab(lab);
+});
+afterEach(async () => {
+  for (const host of lab.hosts) await host.restore();
+  await pool.end();
+});
+afterAll(async () => {
+  await lab?.close();
+});
+
+function make(extra: PoolConfig = {}): void {
+  pool = makePool(lab, extra);
+  replays = [];
+  pool.endpoint!.on('replay', (event) => void replays.push(event));
+}
+
+/** The work is at the first server, which is killed; the name moves once the pool has noticed. */
+async function killUnder<T>(work: () => Promise<T>): Promise<ReturnType<typeof settled<T>>> {
+  await fill(pool);
+  const result = settled(work());
+  await expect.poll(() => pool.idleCount).toBe(9);
+  await inFlight();
+  const down = next(pool.endpoint!, 'down');
+  await kill(lab, pool);
+  // Somebody has to try the server, or nobody finds out.
+  const waiting = serverOf(pool);
+  await down;
+  await lab.move(lab.hosts[1]!);
+  await waiting;
+  return await result;
+}
+
+async function inFlight(): Promise<void> {
+  const sleeping = "select from pg_stat_activity where wait_event = 'PgSleep'";
+  await expect.poll(async () => (await lab.hosts[0]!.database.query(sleeping)).length).toBeGreaterThan(0);
+}
+
+async function written(index: number): Promise<number> {
+  return (await lab.hosts[index]!.database.query('select from w')).length;
+}
+
+describe('a read whose server is killed', () => {
+  it('is answered by the next one, and an event tells of it', async () => {
+    make();
+    const { value } = await killUnder(() => pool.query<{ port: number }>(HELD));
+    expect(value?.rows[0]?.port).toBe(portOf(lab, 1));
+    expect(replays).toMatchObject([{ statement: 'select', why: 'reads', outcome: 'unknown' }]);
+    expect(JSON.stringify(replays)).not.toContain('inet_server_port');
+  });
+
+  it('keeps its values, row mode, types and name', async () => {
+    make();
+    const types = { getTypeParser: () => (value: string) => `<${value}>` };
+    const query = { text: 'select pg_sleep(0.5)::text, $1::int', values: [7], rowMode: 'array', name: 'seven', types };
+    const { value } = await killUnder(() => pool.query(query as unknown as { text: string }));
+    expect(value?.rows).toEqual([['<>', '<7>']]);
+  });
+
+  it('with a callback too', async () => {
+    make();
+    const ask = (): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        pool.query(HELD, (error, result) => (error == null ? resolve(result.rows[0].port) : reject(error)));
+      });
+    expect((await killUnder(ask)).value).toBe(portOf(lab, 1));
+  });
+
+  it('fails with the first error where its replay fails', async () => {
+    make();
+    const text = `select pg_sleep(0.5), 1 / (inet_server_port() - ${portOf(lab, 1)})`;
+    const { error } = await killUnder(() => pool.query(text));
+    expect(error?.message).toMatch(/ECONNRESET|EPIPE|Connection terminated unexpectedly/);
+    expect(replays).toHaveLength(1);
+  });
+
+  it('is checked by the server: one that writes in a function is refused there', async () => {
+    make();
+    const text =
+      'create or replace function sneak() returns int language sql volatile as $$ insert into w values (1); select 1 $$';
+    for (const { database } of lab.hosts) await database.query(text);
+    const { error } = await killUnder(() => pool.query('select pg_sleep(0.5), sneak()'));
+    expect(outcomeOf(error)).toBe('unknown');
+    expect(await written(1)).toBe(0);
+  });
+
+  it.each([
+    ['none', HELD],
+    ['unsent', HELD],
+    ['reads', 'insert into w select 1 from pg_sleep(0.5)'],
+    ['reads', `${HELD}; select 1`],
+    ['reads', "select pg_sleep(0.5), pg_notify('a', 'b')"],
+  ] as const)('with replay %s, %j fails with the driver’s error', async (replay, text) => {
+    make({ failover: { replay } });
+    const { error } = await killUnder(() => pool.query(text));
+    expect(error?.message).toMatch(/ECONNRESET|EPIPE|Connection terminated unexpectedly/);
+    expect([replays, await written(1)]).toEqual([[], 0]);
+  });
+
+  it('on a lease it fails, and in a transaction', async () => {
+    make();
+    const onLease = async (): Promise<unknown> => {
+      const client = await pool.connect();
+      try {
+        return await client.query(HELD);
+      } finally {
+        client.release(true);
+      }
+    };
+    expect(outcomeOf((await killUnder(onLease)).error)).toBe('unknown');
+    expect(replays).toEqual([]);
+  });
+});
+
+describe('a statement that its caller vouches for', () => {
+  it('is run again as it is, once', async () => {
+    make({ failover: { replay: 'none' } });
+    const text = 'insert into w select 1 from pg_sleep(0.5)';
+    expect((await killUnder(() => pool.query({ text, idempotent: true }))).value?.rowCount).toBe(1);
+    expect(await written(1)).toBe(1);
+    expect(replays).toMatchObject([{ statement: 'insert', why: 'idempotent' }]);
+    await lab.hosts[1]!.database.query('truncate w');
+  });
+});
+
+describe('a read that was cut off is not run again', () => {
+  it('by a lone word of the server, which stays', async () => {
+    make();
+    const work = settled(pool.query('select pg_sleep(30)'));
+    await inFlight();
+    const kills = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'";
+    await lab.hosts[0]!.database.query(kills);
+    expect((await work).error).toMatchObject({ code: '57P01' });
+    expect(replays).toEqual([]);
+  });
+
+  it('by a cancel, or by the driver’s time-out', async () => {
+    make();
+    const work = settled(pool.query('select pg_sleep(30)'));
+    await inFlight();
+    const cancels = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'";
+    await lab.hosts[0]!.database.query(cancels);
+    expect((await work).error).toMatchObject({ code: '57014' });
+    const { error } = await settled(pool.query({ text: 'select pg_sleep(2)', query_timeout: 50 } as never));
+    expect(error?.message).toBe('Query read timeout');
+    expect(replays).toEqual([]);
+  });
+
+  it('when its server comes back in the place where it was', async () => {
+    make();
+    await fill(pool);
+    const work = settled(pool.query('select pg_sleep(30)'));
+    await inFlight();
+    await kill(lab, pool);
+    await lab.hosts[0]!.restore();
+    expect(outcomeOf((await work).error)).toBe('unknown');
+    expect(replays).toEqual([]);
+  });
+});
+
+describe('a server that is silent', () => {
+  it('loses no read: it is answered once the name has moved', async () => {
+    make({ failover: { silenceMillis: 250, probeTimeoutMillis: 300 } });
+    await fill(pool, 2);
+    const reads = [1, 2].map(() => pool.query<{ port: number }>(HELD));
+    await inFlight();
+    lab.hosts[0]!.stall();
+    await next(pool.endpoint!, 'down');
+    await lab.move(lab.hosts[1]!);
+    for (const { rows } of await Promise.all(reads)) expect(rows[0]?.port).toBe(portOf(lab, 1));
+    expect(replays).toHaveLength(2);
+  });
+});
