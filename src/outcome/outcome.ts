@@ -70,7 +70,6 @@ const ours: Readonly<Record<ErrorCode, Outcome>> = {
   POOL_ENDED: 'not-sent',
   TOO_MANY_WAITING: 'not-sent',
   FAILING_FAST: 'not-sent',
-  READ_ONLY_SERVER: 'not-sent',
   PAUSE_ENDED: 'not-sent',
   TRANSACTION_OVER: 'not-sent',
   TRANSACTION_FAILED: 'rejected',

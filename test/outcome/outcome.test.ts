@@ -16,7 +16,6 @@ const OURS: Readonly<Record<ErrorCode, Outcome>> = {
   POOL_ENDED: 'not-sent',
   TOO_MANY_WAITING: 'not-sent',
   FAILING_FAST: 'not-sent',
-  READ_ONLY_SERVER: 'not-sent',
   PAUSE_ENDED: 'not-sent',
   TRANSACTION_OVER: 'not-sent',
   TRANSACTION_FAILED: 'rejected',
