@@ -147,7 +147,10 @@ export function waiting(pool: mysql.Pool): GetCallback[] {
 /** The caller comes into the queue behind as many as `place` says. */
 export function queueAt(pool: mysql.Pool, place: number, callback: GetCallback): void {
   const { _connectionQueue: queue } = priv(pool);
-  if (place === 0) return void queue.unshift(callback);
+  if (place === 0) {
+    queue.unshift(callback);
+    return;
+  }
   const behind: GetCallback[] = [];
   while (queue.length > place) {
     behind.push(queue.get(place)!);

@@ -46,10 +46,10 @@ export class Replayer {
   }
 
   watch(given: Given, told: ResultCallback): ResultCallback {
-    return (error, rows, fields) => (error == null ? told(error, rows, fields) : this.#failed(error, given, told));
+    return (error, rows, fields) => (error == null ? told(error, rows, fields) : this.#failed(given, error, told));
   }
 
-  #failed(error: NodeJS.ErrnoException, given: Given, told: ResultCallback): void {
+  #failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void {
     const address = this.#options.ranOn(error);
     // Without a connection it failed while it waited for one, which has rules of its own.
     if (address === null) return told(error);

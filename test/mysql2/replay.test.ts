@@ -115,7 +115,7 @@ onServers('a statement of a pool whose connection is lost', () => {
     ['type casts', { sql: SLOW, typeCast: () => 'cast' }, () => ({ slept: 'cast', port: 'cast' })],
     [
       'named placeholders',
-      { sql: SLOW.replace('?', ':port'), namedPlaceholders: true } as QueryOptions,
+      { sql: SLOW.replace('?', ':port'), namedPlaceholders: true },
       () => ({ slept: 0, port: newPort() }),
     ],
   ])('keeps what came with it: %s', async (_, options, expected) => {
