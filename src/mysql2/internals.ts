@@ -59,7 +59,10 @@ export type ResultCallback = (error: NodeJS.ErrnoException | null, rows?: unknow
 /** A command on its way: a handshake, a statement. */
 export interface Command extends EventEmitter {
   onResult?: ResultCallback | undefined;
+  /** Of a statement that is run, also of one that was prepared. */
   readonly sql?: unknown;
+  /** Of one that is being prepared. */
+  readonly query?: unknown;
   readonly timeout?: number;
   readonly queryTimeout?: unknown;
   readonly next?: unknown;

@@ -51,7 +51,7 @@ export interface KeeperOptions {
  * callers wait through a failover, each until his own deadline.
  */
 export class Keeper {
-  readonly statements: Statements;
+  readonly statements: Statements<mysql.PoolConnection>;
   readonly #options: KeeperOptions;
   readonly #endpoint: Endpoint;
   readonly #pool: mysql.Pool;

@@ -46,7 +46,14 @@ export class Replayer {
   }
 
   watch(given: Given, told: ResultCallback): ResultCallback {
-    return (error, rows, fields) => (error == null ? told(error, rows, fields) : this.#failed(given, error, told));
+    let failed = false;
+    return (error, rows, fields) => {
+      if (error == null) return told(error, rows, fields);
+      // mysql2 tells twice of a connection that is lost while a statement is being prepared.
+      if (failed) return;
+      failed = true;
+      this.#failed(given, error, told);
+    };
   }
 
   #failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void {
