@@ -68,13 +68,13 @@ ${latencyTable(facts)}
 
 function howSection(): Markup {
   return markup`<section class="fault"><h2>How this was made</h2>
-${HOW.map(([term, text]) => markup`<h3>${term}</h3><p>${text}</p>`)}</section>
+<div class="terms">${HOW.map(([term, text]) => markup`<div><h3>${term}</h3><p>${text}</p></div>`)}</div></section>
 `;
 }
 
 function machineSection({ machine, versions, startedAt, settings }: Recording): Markup {
   const entry = (term: string, text: string): Markup => markup`<dt>${term}</dt><dd>${text}</dd>`;
-  return markup`<section class="fault"><h2>Machine and versions</h2>
+  return markup`<section class="machine"><h2>Machine and versions</h2>
 <dl>${entry('Begun', startedAt)}${entry('Processors', `${machine.cpus} × ${machine.cpu}`)}${entry('System', machine.os)}${entry('Node', machine.node)}
 ${Object.entries(versions).map(([name, version]) => entry(name, version))}
 ${entry('Watched', `${time(settings.beforeMillis)} before and ${time(settings.watchedMillis)} after t = 0, then ${time(settings.graceMillis)} for what was under way`)}</dl></section>

@@ -44,7 +44,7 @@ a{color:var(--accent);text-underline-offset:.15em}
 .description::first-letter{text-transform:uppercase}
 .soft{color:var(--soft)}
 section{margin-top:2rem}
-section.fault{margin-top:3.5rem;padding-top:2rem;border-top:1px solid var(--line)}
+section.fault,section.machine{margin-top:3.5rem;padding-top:2rem;border-top:1px solid var(--line)}
 .scroll{overflow-x:auto;margin:1rem 0}
 .scroll+.scroll{margin-top:2.5rem}
 .scroll:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:3px}
@@ -64,7 +64,7 @@ th[scope=row],thead th:first-child,.text{text-align:left}
 th[scope=row]{overflow-wrap:anywhere;min-width:8rem;max-width:14rem}
 th.group{text-align:center}
 .set{border-left:1px solid var(--line)}
-td{white-space:nowrap}td.text,.glance td{white-space:normal}
+td{white-space:nowrap}td.text{min-width:7.5rem}td.text,.glance td{white-space:normal}
 td.bad{color:var(--broken);font-weight:650}
 tr.bare th,tr.bare td{color:var(--soft);font-weight:400}
 .glance{border-collapse:separate;border-spacing:2px}
@@ -85,6 +85,8 @@ ul.keys{list-style:none;margin:.5rem 0 0;padding:0;font-size:.875rem;color:var(-
 .key{font-weight:700}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.25rem;margin:.75rem 0;max-width:60rem}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
+@media (min-width:60rem),print{.terms{columns:2;column-gap:3rem}}
+.terms>div{break-inside:avoid;padding-top:1rem}.terms h3{margin:0 0 .25rem}
 footer{margin-top:4rem;padding-top:1rem;padding-bottom:3rem;color:var(--soft);font-size:.875rem}
 @media (max-width:40rem){dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}h1{font-size:1.6rem}}
 @media print{
@@ -93,17 +95,19 @@ html{font-size:9.5pt}
 main,header,footer{max-width:none;padding:0}
 header{padding-top:0}
 section.fault{break-before:page;border:0;margin:0;padding:0}
+section.machine{margin-top:1.5rem;padding-top:1rem;break-inside:avoid}
 figure,table,tr,h2,h3,caption,dl{break-inside:avoid}
 h2,h3,caption{break-after:avoid}
 thead{display:table-header-group}
 .scroll{overflow:visible}
-.timeline{min-width:0;max-height:150mm}
+.timeline{min-width:0;max-height:96mm}
 table{font-size:7.5pt}
 .scroll+.scroll{margin-top:1.2rem}
 .glance td,.glance td.total{min-width:0}
 .glance td b,.glance td.total b{font-size:9pt}
 .glance td span{font-size:6.5pt}
-th,td,.glance th,.glance td{padding:.25rem .35rem}
+th,td,.glance th,.glance td{padding:.18rem .35rem}
+footer{margin-top:1rem;padding-bottom:0}
 a{color:inherit;text-decoration:none}
 }
 ${TIMELINE}`;

@@ -20,7 +20,7 @@ export function glanceTable(faults: readonly FaultFacts[]): Markup {
   );
   return scrolling(
     'At a glance',
-    markup`<table class="glance"><caption><span>From t = 0 to the first success on the new server, median of the runs, and what broke, for each fault; first of all the worst run of any fault.</span></caption>
+    markup`<table class="glance"><caption><span>How long from t = 0 until it worked on the new server, median of the runs, and what broke. First the worst run of all.</span></caption>
 <thead><tr><th scope="col">client</th><th scope="col">worst of all</th>${heads}</tr></thead>
 <tbody>${rows}</tbody></table>`,
   );
