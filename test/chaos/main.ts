@@ -38,17 +38,18 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const seed = Number(values.seed ?? Math.floor(Math.random() * SEEDS));
+  const seed = count('seed', values.seed ?? `${1 + Math.floor(Math.random() * SEEDS)}`);
   process.stdout.write(`seed ${seed}\n`);
-  const driver = values.driver as Driver;
+  const driver = oneOf<Driver>('driver', values.driver, ['pg', 'mysql2']);
   const both: readonly Mode[] = driver === 'pg' ? ['independent', 'replicated'] : ['independent'];
-  const modes = values.mode === 'both' ? both : [values.mode as Mode];
+  const modes = values.mode === 'both' ? both : [oneOf<Mode>('mode', values.mode, both)];
+  const faults = values.faults.split(',').map((fault) => oneOf<Fault>('faults', fault, FAULTS));
+  const [failovers, ratePerSecond] = [count('failovers', values.failovers), count('rate', values.rate)];
   const trials = await Promise.all(
     modes.map((mode, i) =>
       run({
-        ...{ mode, driver, seed: seed + i, faults: values.faults.split(',') as Fault[] },
-        failovers: Math.ceil(Number(values.failovers) / modes.length),
-        ratePerSecond: Number(values.rate),
+        ...{ mode, driver, seed: seed + i, faults, ratePerSecond },
+        failovers: Math.ceil(failovers / modes.length),
         library: resolve(values.library),
         onFailover: ({ number, fault, naming }) => {
           process.stderr.write(`${mode} ${number}: ${fault}, ${naming}\n`);
@@ -61,6 +62,18 @@ async function main(): Promise<number> {
   const good = verdicts.every(({ violations }, i) => violations.length === 0 && trials[i]!.troubles.length === 0);
   process.stdout.write(good ? 'nothing hung, nothing twice, nothing lost\n' : `broken; again with --seed ${seed}\n`);
   return good ? 0 : 1;
+}
+
+function oneOf<T extends string>(option: string, value: string, known: readonly T[]): T {
+  const found = known.find((one) => one === value);
+  if (found === undefined) throw new Error(`--${option}: '${value}' is none of ${known.join(', ')}`);
+  return found;
+}
+
+function count(option: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--${option}: '${value}' is no number from 1 on`);
+  return number;
 }
 
 process.exitCode = await main();
