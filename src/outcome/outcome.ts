@@ -69,6 +69,7 @@ const ours: Readonly<Record<ErrorCode, Outcome>> = {
   NO_ADDRESS: 'not-sent',
   POOL_ENDED: 'not-sent',
   TOO_MANY_WAITING: 'not-sent',
+  READ_ONLY_SERVER: 'not-sent',
   FAILING_FAST: 'not-sent',
   PAUSE_ENDED: 'not-sent',
   TRANSACTION_OVER: 'not-sent',
