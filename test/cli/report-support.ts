@@ -109,6 +109,8 @@ const FAULTS: readonly (readonly [name: string, description: string])[] = [
   ['sigstop', 'The old server process is stopped (SIGSTOP): the kernel still accepts connections'],
   ['slow-start', 'The new server refuses log-ins with 57P03 for 2 s'],
   ['dns-drop', 'The DNS server answers nothing; the server goes on'],
+  ['dns-servfail', 'The DNS server answers SERVFAIL'],
+  ['dns-empty', 'The DNS server answers with no address'],
   ['public', 'The name answers with its public address'],
 ];
 const CLIENTS: readonly string[] = [

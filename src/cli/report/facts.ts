@@ -68,8 +68,8 @@ export function factsOf({ faults, settings }: Recording): FaultFacts[] {
       fault,
       description,
       bares: [
-        { name: 'bare limit', limit: bares.postgres },
-        { name: 'bare limit, MySQL', limit: bares.mysql },
+        { name: 'Bare limit', limit: bares.postgres },
+        { name: 'Bare limit for MySQL', limit: bares.mysql },
       ].filter(({ limit }) => !Number.isNaN(limit.median)),
       clients: record.clients.map((client) => {
         const bare = client.database === 'mysql' ? bares.mysql : bares.postgres;

@@ -3,7 +3,7 @@ import type { Recording } from '../bench/recording.js';
 import { factsOf } from './facts.js';
 import { htmlReport } from './html.js';
 import { markdownReport } from './markdown.js';
-import { spanOf, timelineSvg } from './timeline-svg.js';
+import { timelineSvg } from './timeline-svg.js';
 
 export interface Wanted {
   readonly html: string | undefined;
@@ -30,7 +30,7 @@ export function filesOf(recording: Recording, { html, markdown, svg }: Wanted): 
 function pictures(recording: Recording, directory: string): File[] {
   return factsOf(recording).map((facts, i) => ({
     path: path.join(directory, `${String(i + 1).padStart(2, '0')}-${slug(facts.fault)}.svg`),
-    text: `${timelineSvg(facts, spanOf(recording), 'timeline', 'file').text}\n`,
+    text: `${timelineSvg(facts, recording.settings, 'timeline', 'file').text}\n`,
   }));
 }
 

@@ -3,7 +3,7 @@ import { type FaultFacts, factsOf, type Level, LEVELS } from './facts.js';
 import { type Markup, markup, trusted } from './markup.js';
 import { PAGE_STYLE } from './style.js';
 import { factsTable, glanceTable, latencyTable } from './tables.js';
-import { spanOf, timelineSvg } from './timeline-svg.js';
+import { timelineSvg } from './timeline-svg.js';
 import { date, HOW, LEVEL_TEXTS, MARKS, settingsOf, time } from './words.js';
 
 /** Whatever a label may hold, nothing of the page runs a script or asks the network. */
@@ -54,11 +54,11 @@ function skippedOf({ skipped = [] }: Recording): Markup | null {
 
 function faultSection(facts: FaultFacts, number: number, recording: Recording): Markup {
   const id = `fault-${number}`;
-  const bares = facts.bares.map(({ name, limit }) => ` The ${name}: ${time(limit.median)}.`);
+  const bares = facts.bares.map(({ name, limit }) => `${name}: ${time(limit.median)}.`).join(' ');
   return markup`<section class="fault" id="${id}" aria-labelledby="${id}-head">
 <h2 id="${id}-head"><bdi>${facts.fault}</bdi></h2>
-<p class="description">${facts.description}${/[.!?]$/.test(facts.description) ? '' : '.'}${bares}</p>
-<figure><div class="scroll" role="region" tabindex="0" aria-label="${facts.fault}: timeline">${timelineSvg(facts, spanOf(recording), id, 'page')}</div>
+<p class="description">${facts.description}${/[.!?]$/.test(facts.description) ? '' : '.'}${bares === '' ? '' : ` ${bares}`}</p>
+<figure><div class="scroll" role="region" tabindex="0" aria-label="${facts.fault}: timeline">${timelineSvg(facts, recording.settings, id, 'page')}</div>
 <figcaption>Each strip: one client, the run in the middle; what became of the operations that were due then. Waited for it: due while the new server had not done anything yet, and done by it later. The bar under it: from t = 0 to the first success on the new server, median of the runs; the line goes on to the worst, and each small tick is a run.</figcaption></figure>
 ${factsTable(facts)}
 ${latencyTable(facts)}

@@ -68,16 +68,16 @@ td{white-space:nowrap}td.text{min-width:7.5rem}td.text,.glance td{white-space:no
 td.bad{color:var(--broken);font-weight:650}
 tr.bare th,tr.bare td{color:var(--soft);font-weight:400}
 .glance{border-collapse:separate;border-spacing:2px}
-.glance th,.glance td{border:0;padding:.4rem .45rem}
+.glance th,.glance td{border:0;padding:.4rem}
 .glance th:first-child{padding-left:0}
 .glance thead tr:last-child th{border:0}
 .glance thead th{text-align:left;overflow-wrap:anywhere}
 .glance td{text-align:left;border-radius:3px;min-width:4.5rem}
-.glance td b{display:block;font-size:.9375rem;letter-spacing:-.01em;font-weight:650;white-space:nowrap}
+.glance td b{display:block;font-size:.875rem;letter-spacing:-.015em;font-weight:650;white-space:nowrap}
 .glance td span{display:block;font-size:.75rem;line-height:1.3;color:var(--ink)}
 .glance td.total{min-width:7.2rem}
 .glance td.total span{white-space:nowrap}
-.glance td.total b{font-size:1.2rem}
+.glance td.total b{font-size:1.15rem}
 .glance th[scope=row]{position:sticky;left:0;background:var(--paper);min-width:6.5rem;line-height:1.25;vertical-align:middle}
 td.good{background:var(--good-tint)}td.slow{background:var(--slow-tint)}td.broken{background:var(--broken-tint)}
 td.good b,.key.good{color:var(--good)}td.slow b,.key.slow{color:var(--slow)}td.broken b,.key.broken{color:var(--broken)}
@@ -104,9 +104,12 @@ thead{display:table-header-group}
 table{font-size:7.5pt}
 .scroll+.scroll{margin-top:1.2rem}
 .glance td,.glance td.total{min-width:0}
-.glance td b,.glance td.total b{font-size:9pt}
+.glance td b{font-size:7.5pt}.glance td.total b{font-size:9pt}
+.glance thead th{font-size:7pt}
+.glance{border-spacing:1px}
 .glance td span{font-size:6.5pt}
-th,td,.glance th,.glance td{padding:.18rem .35rem}
+th,td{padding:.18rem .35rem}
+.glance th,.glance td{padding:.18rem .22rem}
 footer{margin-top:1rem;padding-bottom:0}
 a{color:inherit;text-decoration:none}
 }

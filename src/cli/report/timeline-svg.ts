@@ -1,5 +1,5 @@
 import { type Column, columnsOf, type State, STATES } from './bins.js';
-import type { Recording } from '../bench/recording.js';
+import type { Settings } from '../bench/recording.js';
 import type { ClientFacts, FaultFacts } from './facts.js';
 import { type Markup, markup, trusted } from './markup.js';
 import { SVG_STYLE } from './style.js';
@@ -13,17 +13,18 @@ const ROW = 46;
 const STRIP = 24;
 const MOST_COLUMNS = 120;
 
-export interface Span {
+interface Span {
   readonly from: number;
   readonly to: number;
 }
 
-/** What the strips of all faults show, so that they can be compared. */
-export function spanOf({ faults, settings }: Recording): Span {
-  const bins = faults.flatMap(({ clients }) => clients.flatMap(({ runs }) => runs.flatMap(({ timeline }) => timeline)));
+/** From the first to the last that is drawn of a fault, or of what was watched where nothing is. */
+function spanOf({ clients }: FaultFacts, { beforeMillis, watchedMillis }: Settings): Span {
+  const bins = clients.flatMap(({ drawn }) => drawn?.timeline ?? []);
+  if (bins.length === 0) return { from: -beforeMillis, to: watchedMillis };
   return {
-    from: bins.reduce((from, { at }) => Math.min(from, at), -settings.beforeMillis),
-    to: bins.reduce((to, { at, millis }) => Math.max(to, at + millis), settings.watchedMillis),
+    from: bins.reduce((from, { at }) => Math.min(from, at), 0),
+    to: bins.reduce((to, { at, millis }) => Math.max(to, at + millis), 1),
   };
 }
 
@@ -31,9 +32,10 @@ export function spanOf({ faults, settings }: Recording): Span {
  * A strip for each client, over the moment of the move: what became of the operations by when they were due, and under
  * it how long the client was down. `id` must be the only one of its kind in the document.
  */
-export function timelineSvg(facts: FaultFacts, span: Span, id: string, own: 'page' | 'file'): Markup {
+export function timelineSvg(facts: FaultFacts, settings: Settings, id: string, own: 'page' | 'file'): Markup {
   const bottom = TOP + facts.clients.length * ROW;
   const height = bottom + 58;
+  const span = spanOf(facts, settings);
   const x = scale(span);
   const width = own === 'file' ? markup` width="${WIDTH}" height="${height}"` : null;
   return markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}"${width} class="timeline" role="img" aria-labelledby="${id}-title ${id}-desc">
