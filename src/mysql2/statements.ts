@@ -62,7 +62,7 @@ export class Statements<C extends mysql.Connection> {
 
   #failed(connection: C, command: Command, told: ResultCallback, error: NodeJS.ErrnoException): void {
     // A statement that is only prepared has no effect, and its execution is called off in this very turn.
-    if (command.sql !== undefined && isMaybeReadOnly(error) && isSingleStatement(String(command.sql), 'mysql')) {
+    if (typeof command.sql === 'string' && isMaybeReadOnly(error) && isSingleStatement(command.sql, 'mysql')) {
       return this.#confirm(connection, error, () => told(error));
     }
     told(error);
