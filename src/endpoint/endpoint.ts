@@ -40,8 +40,8 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   #waking: Promise<void> | undefined;
   #publicView: PublicAddressError | null = null;
   #lastResolveError: unknown = null;
+  /** When the watch last looked, on the wall clock, which goes on while the machine sleeps. */
   #tickedAt = 0;
-  #wallOffset = 0;
   #moves: readonly number[] = [];
   #toldOfRotation = false;
 
@@ -164,9 +164,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   get slept(): boolean {
     if (!this.#started) return false;
     const { clock, intervalMillis } = this.options;
-    const limit = SUSPENDED_INTERVALS * intervalMillis;
-    const now = clock.now();
-    return now - this.#tickedAt > limit || Math.abs(clock.wallNow() - now - this.#wallOffset) > limit;
+    return Math.abs(clock.wallNow() - this.#tickedAt) > SUSPENDED_INTERVALS * intervalMillis;
   }
 
   /** Asks once after a suspension; resolves with an answer or without one, within `lookupTimeoutMillis`. */
@@ -282,9 +280,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   }
 
   #noteTime(): void {
-    const { clock } = this.options;
-    this.#tickedAt = clock.now();
-    this.#wallOffset = clock.wallNow() - this.#tickedAt;
+    this.#tickedAt = this.options.clock.wallNow();
   }
 
   #askAll(how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
