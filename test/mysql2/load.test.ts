@@ -80,14 +80,13 @@ onServers('a pool of mysql2 under load, or before a planned switch', () => {
   describe('pause', () => {
     it('holds new work, waits for the leases, and goes on where the name points then', async () => {
       make({ connectionLimit: 2 });
-      await fill(pool, 2);
-      const held = await lease(pool);
-      const running = pool.promise().query('select sleep(0.2)');
-      await expect.poll(() => countsOf(pool).idle).toBe(0);
+      const [held, other] = [await lease(pool), await lease(pool)];
+      const running = other.promise().query('select sleep(0.2)');
       let paused = false;
       const pausing = pool.pause().then(() => (paused = true));
       const later = [serverOf(pool), serverOf(pool.promise()), lease(pool)] as const;
       await running;
+      other.release();
       expect([paused, countsOf(pool).idle]).toEqual([false, 1]);
       held.release();
       await pausing;
