@@ -10,20 +10,34 @@ export interface Server {
   readonly connection: { readonly user: string; readonly password: string; readonly database: string };
 }
 
+export type Databases = 'embedded-postgres' | 'mariadb';
+
 export interface LabMethods {
-  start(): Promise<Server>;
+  start(databases: Databases): Promise<Server>;
+  /** How many questions its DNS server has been asked. */
+  dnsQueries(): Promise<number>;
 }
 
+/** Enough for a hundred connections that are measured, twice. */
+const MAX_CONNECTIONS = { max_connections: '300' };
 let lab: Lab | undefined;
 
 serve<LabMethods>(
   {
-    async start() {
-      lab = await startLab({ databases: 'embedded-postgres', hosts: 1 });
+    async start(databases) {
+      lab = await startLab({
+        databases,
+        hosts: 1,
+        postgres: { settings: MAX_CONNECTIONS },
+        mariadb: { settings: MAX_CONNECTIONS },
+      });
       const { address, port } = lab.hosts[0]!.database;
       // Straight to the server: the lab's proxy would cost more than what is measured.
       lab.dns.setAnswer({ a: [address] });
       return { name: lab.name, address, port, dnsServers: lab.servers, connection: lab.connection! };
+    },
+    async dnsQueries() {
+      return lab?.dns.queries.length ?? 0;
     },
   },
   async () => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock, Timer } from '../clock.js';
 import { EipPoolError, messageOf } from '../errors.js';
 import { SafeEmitter } from '../events.js';
@@ -46,6 +47,8 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
 
   constructor(name: string, options?: FollowOptions) {
     super();
+    // Each question under way listens, and while packets are short more than ten wait their turn.
+    setMaxListeners(0, this.#closing.signal);
     this.name = readName(name);
     this.options = readFollowOptions(options);
     this.#sources = new Sources({

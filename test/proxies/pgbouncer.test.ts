@@ -3,13 +3,13 @@ import { outcomeOf } from '../../src/index.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/pg/index.js';
 import { fill, makePool, moved, portOf, resetLab, serverOf, settled, startServers } from '../pg/support.js';
-import { behind, type ProxyProgram, suiteWith } from './proxy-process.js';
+import { behind, type ServerProgram, suiteWith } from '../server-program.js';
 
 const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
 /** How many connections each PgBouncer has to its server, however many come to it. */
 const SERVER_CONNECTIONS: number = 2;
 
-function pgBouncer(serverPort: number): ProxyProgram {
+function pgBouncer(serverPort: number): ServerProgram {
   return {
     name: 'pgbouncer',
     ready: 'process up',
@@ -136,6 +136,27 @@ suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () =>
       await servers.hosts[0]!.database.restart();
     }
   }, 20_000);
+
+  it('the server behind it falls silent, and it goes on taking logins: what waits is cut, and the same pool works later', async () => {
+    // The tests before may have left it without a server connection.
+    await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
+    // What is cut is to be seen, not run again.
+    const failover = { replay: 'none' } as const;
+    const [used, fresh] = [makePool(lab, { ...LOGIN, failover }), makePool(lab, { ...LOGIN, failover })];
+    await fill(used);
+    const client = await used.connect();
+    await servers.hosts[0]!.database.suspend();
+    try {
+      const hung = await Promise.all([client, used, fresh].map((on) => settled((on as Pool).query('select 1'))));
+      expect(hung.map(({ error }) => error?.code)).toEqual(Array(3).fill('ADDRESS_DEAD'));
+    } finally {
+      client.release();
+      await servers.hosts[0]!.database.resume();
+    }
+    await expect.poll(async () => (await settled(serverOf(used))).value, { timeout: 10_000 }).toBe(id(0));
+    expect(used.endpoint!.generation).toBe(0);
+    await Promise.all([used.end(), fresh.end()]);
+  }, 30_000);
 
   async function sleeping(of: Lab): Promise<number> {
     const [row] = await of.hosts[0]!.database.query<{ count: number }>(

@@ -1,0 +1,85 @@
+import type { Lab, LabHost } from '../../src/lab/index.js';
+import { type Dialect, ROWS } from './dialect.js';
+import type { Row } from './history.js';
+
+/** Two servers, and who of them takes writes. */
+export interface Cluster {
+  readonly replicated: boolean;
+  /** Both have the ledger, the first one takes writes. */
+  prepare(): Promise<void>;
+  /** It takes no more writes, in place. */
+  demote(host: LabHost): Promise<void>;
+  /** The next one does not take writes yet. */
+  hold(host: LabHost): Promise<void>;
+  /** Before another one takes writes: what this one acknowledges from now on must not be lost. */
+  fence(host: LabHost, isRunning: boolean): Promise<void>;
+  promote(host: LabHost): Promise<void>;
+  /** It was left, whatever befell it, and is to be the next one again; the other one takes writes. */
+  rejoin(host: LabHost): Promise<void>;
+  /** Resolves when the application has no session left on any server, or says how many are left. */
+  sessions(): Promise<number>;
+  rows(): Promise<Row[]>;
+}
+
+/** Each has rows of its own. */
+export class IndependentServers implements Cluster {
+  readonly replicated: boolean = false;
+  readonly #lab: Lab;
+  readonly #dialect: Dialect;
+
+  constructor(lab: Lab, dialect: Dialect) {
+    this.#lab = lab;
+    this.#dialect = dialect;
+  }
+
+  async prepare(): Promise<void> {
+    for (const host of this.#lab.hosts) await this.#tell(host, this.#dialect.ledger);
+  }
+
+  async demote(host: LabHost): Promise<void> {
+    await this.#tell(host, this.#dialect.readOnly);
+  }
+
+  async hold(host: LabHost): Promise<void> {
+    await this.demote(host);
+  }
+
+  fence(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async promote(host: LabHost): Promise<void> {
+    await this.#tell(host, this.#dialect.writable);
+  }
+
+  async rejoin(host: LabHost): Promise<void> {
+    await this.#tell(host, this.#dialect.writable);
+  }
+
+  async sessions(): Promise<number> {
+    const { hosts } = this.#lab;
+    return await countSessions(hosts, ({ database }) => database.query<{ count: number }>(this.#dialect.sessions));
+  }
+
+  async rows(): Promise<Row[]> {
+    return await readRows(this.#lab.hosts, ({ database }) => database.query<Omit<Row, 'server'>>(ROWS));
+  }
+
+  async #tell({ database }: LabHost, statements: readonly string[]): Promise<void> {
+    for (const sql of statements) await database.query(sql);
+  }
+}
+
+type Ask<Answer> = (host: LabHost) => Promise<Answer[]>;
+
+export async function countSessions(hosts: readonly LabHost[], ask: Ask<{ count: number }>): Promise<number> {
+  const answers = await Promise.all(hosts.map(ask));
+  return answers.flat().reduce((sum, { count }) => sum + count, 0);
+}
+
+export async function readRows(hosts: readonly LabHost[], ask: Ask<Omit<Row, 'server'>>): Promise<Row[]> {
+  const answers = await Promise.all(
+    hosts.map(async (host) => (await ask(host)).map((row) => ({ ...row, server: host.database.port }))),
+  );
+  return answers.flat();
+}
