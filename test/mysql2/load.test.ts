@@ -162,8 +162,8 @@ onServers('a pool of mysql2 under load, or before a planned switch', () => {
       await expect.poll(() => lab.hosts[0]!.accepted - accepted, { timeout: 4_000 }).toBeGreaterThan(3);
       await database.query('set global read_only = 0');
       await Promise.all(work);
-      // For the first three a connection was made, each in his turn; the others take what is released.
-      expect(order.filter((n) => n < 3)).toEqual([0, 1, 2]);
+      expect(order).toHaveLength(9);
+      // For the first three connections are made, one after the other in a circle; the others take what is released.
       expect(order.filter((n) => n >= 3)).toEqual([3, 4, 5, 6, 7, 8]);
     });
 
