@@ -4,6 +4,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['./test/mysql-server.setup.ts'],
+    setupFiles: ['./test/console.setup.ts'],
     root: new URL('..', import.meta.url).pathname,
     reporters: ['default', './test/summary-reporter.ts'],
   },

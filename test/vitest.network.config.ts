@@ -4,6 +4,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/pg/failover.test.ts', 'test/*/*.network.ts'],
+    setupFiles: ['./test/console.setup.ts'],
     root: new URL('..', import.meta.url).pathname,
     fileParallelism: false,
   },

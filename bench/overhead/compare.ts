@@ -1,8 +1,10 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { median, shuffle } from '../../src/cli/bench/statistics.js';
 
 /** One way to do the work. */
 export interface Side {
-  open(): Opened;
+  /** Resolves when it has so many connections: what they cost to make is not measured. */
+  open(connections: number): Promise<Opened>;
 }
 
 export interface Opened {
@@ -10,8 +12,15 @@ export interface Opened {
   close(): Promise<unknown>;
 }
 
-export interface Comparison {
+/** The same work done by this library, and by what it stands in for. */
+export interface Work {
   readonly what: string;
+  /** Whether it waits for a server; else it never lets go of the event loop, whose delay says nothing then. */
+  readonly waits: boolean;
+  readonly sides: readonly [Side, Side];
+}
+
+export interface Comparison {
   /** Operations a second, median over the rounds. */
   readonly rates: readonly [number, number];
   /** First side to second, of each round. */
@@ -22,15 +31,42 @@ export interface Comparison {
   readonly cpuRatios: readonly number[];
 }
 
-interface Slice {
-  /** Operations a second. */
-  readonly rate: number;
-  readonly cpuMicros: number;
+/** p99 of how late the event loop comes to a timer, in milliseconds: of each side, and of the second one again. */
+export interface DelayComparison {
+  readonly p99: readonly [number, number];
+  readonly ratios: readonly number[];
+  readonly noise: readonly number[];
 }
 
 export interface Rounds {
   readonly rounds: number;
   readonly sliceMillis: number;
+  /** How many connections a pool may have. */
+  readonly poolSize: number;
+}
+
+/** What one slice comes to, for each round: the first side, the second, and the second once more. */
+type Rows<T> = readonly [T[], T[], T[]];
+
+export async function compare({ sides }: Work, atATime: number, rounds: Rounds): Promise<Comparison> {
+  const rows = await alternate(sides, atATime, rounds, throughput);
+  const [rates, cpu] = [column(rows, ({ rate }) => rate), column(rows, ({ cpuMicros }) => cpuMicros)];
+  return {
+    rates: [median(rates[0]), median([...rates[1], ...rates[2]])],
+    ratios: ratio(rates[0], mean(rates[1], rates[2])),
+    noise: ratio(rates[1], rates[2]),
+    cpuRatios: ratio(cpu[0], mean(cpu[1], cpu[2])),
+  };
+}
+
+/** In slices of their own: the histogram's timer costs a little. */
+export async function compareDelays({ sides }: Work, atATime: number, rounds: Rounds): Promise<DelayComparison> {
+  const p99 = column(await alternate(sides, atATime, rounds, delay), (value) => value);
+  return {
+    p99: [median(p99[0]), median([...p99[1], ...p99[2]])],
+    ratios: ratio(p99[0], mean(p99[1], p99[2])),
+    noise: ratio(p99[1], p99[2]),
+  };
 }
 
 /**
@@ -38,29 +74,27 @@ export interface Rounds {
  * within one round is worth more than two numbers from two hours. Each slice has a pool of its own, since a pool is faster
  * or slower than its twin by where its server's processes happen to run; and the second side runs twice in each round.
  */
-export async function compare(
-  what: string,
+async function alternate<T>(
   [ours, theirs]: readonly [Side, Side],
   atATime: number,
-  { rounds, sliceMillis }: Rounds,
-): Promise<Comparison> {
+  { rounds, sliceMillis, poolSize }: Rounds,
+  measure: (load: () => Promise<number>) => Promise<T>,
+): Promise<Rows<T>> {
   const sides = [ours, theirs, theirs] as const;
-  const slices: [Slice[], Slice[], Slice[]] = [[], [], []];
-  for (const side of sides) await slice(side, atATime, sliceMillis);
+  const rows: Rows<T> = [[], [], []];
+  const connections = Math.min(atATime, poolSize);
+  const one = (side: Side): Promise<T> => slice(side, connections, atATime, sliceMillis, measure);
+  for (const side of sides) await one(side);
   for (let round = 0; round < rounds; round++) {
     for (const index of shuffle<0 | 1 | 2>([0, 1, 2])) {
-      slices[index].push(await slice(sides[index], atATime, sliceMillis));
+      rows[index].push(await one(sides[index]));
     }
   }
-  const rates = slices.map((own) => own.map(({ rate }) => rate)) as [number[], number[], number[]];
-  const cpu = slices.map((own) => own.map(({ cpuMicros }) => cpuMicros)) as [number[], number[], number[]];
-  return {
-    what,
-    rates: [median(rates[0]), median([...rates[1], ...rates[2]])],
-    ratios: ratio(rates[0], mean(rates[1], rates[2])),
-    noise: ratio(rates[1], rates[2]),
-    cpuRatios: ratio(cpu[0], mean(cpu[1], cpu[2])),
-  };
+  return rows;
+}
+
+function column<T>(rows: Rows<T>, of: (value: T) => number): Rows<number> {
+  return [rows[0].map(of), rows[1].map(of), rows[2].map(of)];
 }
 
 function mean(one: readonly number[], other: readonly number[]): number[] {
@@ -71,24 +105,46 @@ function ratio(one: readonly number[], other: readonly number[]): number[] {
   return one.map((value, round) => value / other[round]!);
 }
 
-/** So many callers, each of whom begins the next one when his last one is done. */
-async function slice(side: Side, atATime: number, millis: number): Promise<Slice> {
-  const opened = side.open();
+/** So many callers, each of whom begins the next one when his last one is done; `load` resolves to how many were done. */
+async function slice<T>(
+  side: Side,
+  connections: number,
+  atATime: number,
+  millis: number,
+  measure: (load: () => Promise<number>) => Promise<T>,
+): Promise<T> {
+  const opened = await side.open(connections);
   await Promise.all(Array.from({ length: atATime }, () => opened.run()));
-  const cpuBefore = process.cpuUsage();
-  const begunAt = performance.now();
   let done = 0;
-  const caller = async (): Promise<void> => {
-    while (performance.now() - begunAt < millis) {
+  const caller = async (until: number): Promise<void> => {
+    while (performance.now() < until) {
       await opened.run();
       done++;
     }
   };
-  await Promise.all(Array.from({ length: atATime }, caller));
-  const { user, system } = process.cpuUsage(cpuBefore);
-  const rate = (1_000 * done) / (performance.now() - begunAt);
+  const result = await measure(async () => {
+    const until = performance.now() + millis;
+    await Promise.all(Array.from({ length: atATime }, () => caller(until)));
+    return done;
+  });
   await opened.close();
-  return { rate, cpuMicros: (user + system) / done };
+  return result;
+}
+
+async function throughput(load: () => Promise<number>): Promise<{ readonly rate: number; readonly cpuMicros: number }> {
+  const cpuBefore = process.cpuUsage();
+  const begunAt = performance.now();
+  const done = await load();
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { rate: (1_000 * done) / (performance.now() - begunAt), cpuMicros: (user + system) / done };
+}
+
+async function delay(load: () => Promise<number>): Promise<number> {
+  const histogram = monitorEventLoopDelay({ resolution: 1 });
+  histogram.enable();
+  await load();
+  histogram.disable();
+  return histogram.percentile(99) / 1e6;
 }
 
 /** The median's 95 % interval from order statistics: no assumption about the noise. */

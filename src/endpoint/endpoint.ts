@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock, Timer } from '../clock.js';
 import { EipPoolError, messageOf } from '../errors.js';
 import { SafeEmitter } from '../events.js';
@@ -39,13 +40,15 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   #waking: Promise<void> | undefined;
   #publicView: PublicAddressError | null = null;
   #lastResolveError: unknown = null;
+  /** When the watch last looked, on the wall clock, which goes on while the machine sleeps. */
   #tickedAt = 0;
-  #wallOffset = 0;
   #moves: readonly number[] = [];
   #toldOfRotation = false;
 
   constructor(name: string, options?: FollowOptions) {
     super();
+    // Each question under way listens, and while packets are short more than ten wait their turn.
+    setMaxListeners(0, this.#closing.signal);
     this.name = readName(name);
     this.options = readFollowOptions(options);
     this.#sources = new Sources({
@@ -161,9 +164,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   get slept(): boolean {
     if (!this.#started) return false;
     const { clock, intervalMillis } = this.options;
-    const limit = SUSPENDED_INTERVALS * intervalMillis;
-    const now = clock.now();
-    return now - this.#tickedAt > limit || Math.abs(clock.wallNow() - now - this.#wallOffset) > limit;
+    return Math.abs(clock.wallNow() - this.#tickedAt) > SUSPENDED_INTERVALS * intervalMillis;
   }
 
   /** Asks once after a suspension; resolves with an answer or without one, within `lookupTimeoutMillis`. */
@@ -279,9 +280,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   }
 
   #noteTime(): void {
-    const { clock } = this.options;
-    this.#tickedAt = clock.now();
-    this.#wallOffset = clock.wallNow() - this.#tickedAt;
+    this.#tickedAt = this.options.clock.wallNow();
   }
 
   #askAll(how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {

@@ -23,8 +23,10 @@ export class Trouble {
     // One that waits for its turn at an address has not tried it.
     const address = state.kind === 'dialling' || state.kind === 'handshake' ? state.address : null;
     const silent = new Error('the log-in there was not answered');
-    if (address !== null) tried.set(address, silent);
-    this.note(tried, lastError ?? (address === null ? null : silent));
+    // What an earlier one met says more than that this one had no time left.
+    const unknown = address !== null && !this.#failures.has(address);
+    if (unknown) tried.set(address, silent);
+    this.note(tried, lastError ?? (unknown ? silent : null));
   }
 
   /** `opening` is what the driver would have said; applications look for it. */

@@ -1,4 +1,3 @@
-import type { Timer } from '../clock.js';
 import type { Address } from '../endpoint/address.js';
 import type { Answer } from '../endpoint/answer.js';
 import { answerLookup, type LookupFunction } from '../endpoint/lookup.js';
@@ -84,6 +83,7 @@ export class Keeper {
         if (made !== null) return made;
       } catch (error) {
         this.#trouble.note(new Map(address === '' ? [] : [[address, error]]), error);
+        if (this.#neverFollowed) for (const request of [...this.#requests]) request.reject(error);
         const refusal = networkRefusal(error);
         if (refusal?.kind === 'not-ready') this.endpoint.report(address, refusal.condition, error);
         // generic-pool creates the next one at once.
@@ -91,6 +91,12 @@ export class Keeper {
         throw error;
       }
     }
+  }
+
+  /** Throws where a caller would wait for a name that has had no good answer yet. */
+  checkStart(): void {
+    const { refusal } = this.endpoint;
+    if (refusal !== null && this.#neverFollowed) throw refusal;
   }
 
   async destroy(value: unknown): Promise<void> {
@@ -137,6 +143,11 @@ export class Keeper {
     this.endpoint.off('move', this.#onMove);
     this.#wake();
     if (this.#owned) this.endpoint.close();
+  }
+
+  /** A wrong name, or one seen from outside its VPC, must not look like a failover. */
+  get #neverFollowed(): boolean {
+    return this.endpoint.current === null && !this.#failover.waitAtStart;
   }
 
   async #target(): Promise<{ readonly address: Address }> {
@@ -216,9 +227,10 @@ export class Keeper {
 
   #drain(pool: Pooled, entry: Resource): void {
     uncount(pool, entry.value);
-    const { clock } = this.endpoint;
-    const timer: Timer = clock.set(() => this.#cut(pool, entry), this.#failover.drainMillis);
-    entry.socket?.once('close', () => clock.clear(timer));
+    const cut = (): void => this.#cut(pool, entry);
+    // What ends a socket of ours says why, which the driver's own goodbye would not.
+    if (entry.socket !== null) entry.socket.once('close', cut);
+    else this.endpoint.clock.set(cut, this.#failover.drainMillis);
   }
 
   /** Its time to drain is over, or its address is dead. */

@@ -32,6 +32,7 @@ class FollowingPool extends StockPool {
   override async acquire(priority?: number): Promise<unknown> {
     const keeper = this.#keeper;
     if (keeper === null) return await super.acquire(priority);
+    keeper.checkStart();
     if (keeper.endpoint.slept) await keeper.endpoint.wake();
     for (;;) {
       const waiting: Promise<unknown> = acquiring(
@@ -78,7 +79,8 @@ function wrapFactory(factory: Factory<unknown>, keeper: Keeper): object {
  * `createPool` of generic-pool for resources that connect to a name. Resources on an address that the name has left are
  * never acquired; idle ones are destroyed at once, borrowed ones when they are given back or when `drainMillis` ends. A
  * failing `create` backs off; while there is no resource at all, `acquire` fails at its deadline with the last failure
- * as its cause. Which failures are worth waiting for, only the driver knows: all of them are.
+ * as its cause. Which failures are worth waiting for, only the driver knows: all of them are, once the name has had a
+ * good answer.
  * @throws `INVALID_OPTION` that names the option
  */
 export function createPool<T>(factory: Factory<T>, options: Options = {}): Pool<T> {

@@ -145,6 +145,11 @@ export class EmbeddedPostgres extends ServerProcess {
     if (code !== 0) throw failed(program, lines);
   }
 
+  /** It answers before it is ready: with 57P03. */
+  protected override saysListening(line: string): boolean {
+    return line.includes('listening on IPv4 address');
+  }
+
   protected override saysReady(line: string): boolean {
     return line.includes('database system is ready to accept');
   }

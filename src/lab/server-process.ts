@@ -61,6 +61,12 @@ export abstract class ServerProcess implements Database {
   protected abstract spawnServer(): ChildProcess;
   /** Does the server say with this line that it takes log-ins? */
   protected abstract saysReady(line: string): boolean;
+
+  /** Does it say with this line that it answers? */
+  protected saysListening(line: string): boolean {
+    return this.saysReady(line);
+  }
+
   /** Removes what a server that was killed left behind, and that keeps it from starting again. */
   protected abstract tidy(): Promise<void>;
 
@@ -127,11 +133,11 @@ export abstract class ServerProcess implements Database {
     const lines = followLog(child, (line) => this.context.log(line));
     const ready = new Promise<void>((resolve) => {
       lines.onLine = (line) => {
+        if (this.saysListening(line)) for (const listener of this.#listeners) listener(true);
         if (this.saysReady(line)) resolve();
       };
     });
     const isReady = await Promise.race([ready.then(() => true), exited.then(() => false)]);
     if (!isReady) throw failed(child.spawnfile, lines);
-    for (const listener of this.#listeners) listener(true);
   }
 }

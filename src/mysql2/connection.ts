@@ -7,6 +7,7 @@ import { type ConnectionSettings, type Driver, failStreaming, isBusy, quit, sett
 import { type ConnectionOptions, splitOptions } from './options.js';
 import { ping } from './pooled-connection.js';
 import { Mysql2Prober } from './prober.js';
+import { Statements } from './statements.js';
 import { streamFactory } from './stream.js';
 
 /** What could move: nothing for the path of a Unix socket. */
@@ -37,6 +38,7 @@ export function connect(driver: Driver, given: string | ConnectionOptions): mysq
   if (made === null) return connection;
   followHandshake(connection, made, route.endpoint);
   connection.once('connect', () => made.settle('usable'));
+  new Statements<mysql.Connection>({ readOnly: () => {}, release: () => {} }).watch(connection, made);
   connection.once('error', (error: Error) => failStreaming(connection, error));
   made.carry(new HeldConnection(driver, connection, failover));
   const prober = new Mysql2Prober(driver, connectionConfig.port, theirs, failover.probeTimeoutMillis);

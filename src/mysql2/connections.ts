@@ -1,5 +1,4 @@
 import type * as mysql from 'mysql2';
-import type { Address } from '../endpoint/address.js';
 import type { ReadFailoverOptions } from '../failover/options.js';
 import { readOnlyError } from '../failover/refusal.js';
 import type { Endpoint } from '../sockets/endpoint.js';
@@ -107,7 +106,10 @@ export class Connections {
   }
 
   /** The server there takes no writes any more. What is leased stays its caller's; nobody else gets it. */
-  demoted(address: Address): void {
+  demoted(refused: mysql.PoolConnection, cause: Error): void {
+    const address = this.#alive.get(refused)?.dialledAddress;
+    if (address == null) return;
+    this.#side.endpoint.report(address, 'read-only', cause);
     for (const [connection, socket] of [...this.#alive]) {
       if (socket.state.kind !== 'open' || socket.state.address !== address) continue;
       const leased = socket.connection?.isLeased() === true;

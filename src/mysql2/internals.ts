@@ -59,7 +59,10 @@ export type ResultCallback = (error: NodeJS.ErrnoException | null, rows?: unknow
 /** A command on its way: a handshake, a statement. */
 export interface Command extends EventEmitter {
   onResult?: ResultCallback | undefined;
+  /** Of a statement that is run, also of one that was prepared. */
   readonly sql?: unknown;
+  /** Of one that is being prepared. */
+  readonly query?: unknown;
   readonly timeout?: number;
   readonly queryTimeout?: unknown;
   readonly next?: unknown;
@@ -147,7 +150,10 @@ export function waiting(pool: mysql.Pool): GetCallback[] {
 /** The caller comes into the queue behind as many as `place` says. */
 export function queueAt(pool: mysql.Pool, place: number, callback: GetCallback): void {
   const { _connectionQueue: queue } = priv(pool);
-  if (place === 0) return void queue.unshift(callback);
+  if (place === 0) {
+    queue.unshift(callback);
+    return;
+  }
   const behind: GetCallback[] = [];
   while (queue.length > place) {
     behind.push(queue.get(place)!);

@@ -51,7 +51,7 @@ export interface KeeperOptions {
  * callers wait through a failover, each until his own deadline.
  */
 export class Keeper {
-  readonly statements: Statements;
+  readonly statements: Statements<mysql.PoolConnection>;
   readonly #options: KeeperOptions;
   readonly #endpoint: Endpoint;
   readonly #pool: mysql.Pool;
@@ -224,10 +224,8 @@ export class Keeper {
   /** Nobody waits, since everybody fails at once; somebody has to find out when there is a server again. */
   #scout(): void {
     if (this.#makings.size > 0 || this.#waiters.count > 0 || this.#pause.on) return;
-    this.#enter(
-      this.#waiters.make((_, connection) => connection?.release(), true),
-      true,
-    );
+    const scout = this.#waiters.make((_, connection) => connection?.release(), true);
+    this.#enter(scout, true);
   }
 
   #enter(waiter: Waiter, isNew: boolean): void {
@@ -336,11 +334,9 @@ export class Keeper {
   }
 
   #demoted(connection: mysql.PoolConnection, cause: Error): void {
-    const address = this.#connections.socketOf(connection)?.dialledAddress;
-    if (this.#options.failover.role !== 'writable' || address == null) return;
-    this.#endpoint.report(address, 'read-only', cause);
-    this.#trouble.note(new Map([[address, cause]]), cause);
-    this.#connections.demoted(address);
+    if (this.#options.failover.role !== 'writable') return;
+    this.#trouble.note(new Map(), cause);
+    this.#connections.demoted(connection, cause);
     this.#strain();
   }
 
@@ -382,10 +378,8 @@ export class Keeper {
     if (this.#pause.on) this.#trouble.note(new Map(), new Error('the pool is paused, and was not resumed'));
     const making = this.#makings.of(waiter)?.socket;
     if (making !== undefined) this.#trouble.noteUnfinished(making);
-    const { total, idle } = counts(this.#pool);
-    const pool = { total, active: total - idle, idle, waiting: this.#waiters.count };
     const error = this.#persists()
-      ? this.#trouble.deadlineError(TIMED_OUT, this.#endpoint.name, waitedMillis, pool)
+      ? this.#trouble.deadlineError(TIMED_OUT, this.#endpoint.name, waitedMillis, this.#waiters.counts())
       : timeoutError();
     this.#answer(waiter, error);
     this.#strain();

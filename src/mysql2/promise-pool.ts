@@ -5,7 +5,7 @@ import type { Pool as CallbackPool } from './pool.js';
 import type { Transaction } from './transaction.js';
 
 /** mysql2's promise pool; what follows the name is the pool inside it. */
-export interface PromisePool extends promise.Pool {
+export interface PromisePool extends Omit<promise.Pool, 'pause' | 'resume'> {
   pool: CallbackPool & promise.Pool['pool'];
   query: promise.Pool['query'] & RunsAgain;
   execute: promise.Pool['execute'] & RunsAgain;

@@ -46,10 +46,17 @@ export class Replayer {
   }
 
   watch(given: Given, told: ResultCallback): ResultCallback {
-    return (error, rows, fields) => (error == null ? told(error, rows, fields) : this.#failed(error, given, told));
+    let failed = false;
+    return (error, rows, fields) => {
+      if (error == null) return told(error, rows, fields);
+      // mysql2 tells twice of a connection that is lost while a statement is being prepared.
+      if (failed) return;
+      failed = true;
+      this.#failed(given, error, told);
+    };
   }
 
-  #failed(error: NodeJS.ErrnoException, given: Given, told: ResultCallback): void {
+  #failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void {
     const address = this.#options.ranOn(error);
     // Without a connection it failed while it waited for one, which has rules of its own.
     if (address === null) return told(error);

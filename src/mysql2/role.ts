@@ -11,7 +11,7 @@ const WRITABLE: ReadonlySet<string> = new Set(['0', 'OFF']);
 
 /** What the server answered to {@link ROLE}. A proxy may answer anything; what it does not know is no refusal. */
 export function isReadOnlyRow(row: unknown): boolean {
-  const values = Object.values((row ?? {}) as Record<string, unknown>);
+  const values = Object.values((row ?? {}) as Record<string, string | number | null>);
   return values.some((value) => value != null && !WRITABLE.has(String(value).toUpperCase()));
 }
 

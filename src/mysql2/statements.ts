@@ -8,22 +8,22 @@ import { STATEMENT_TIMED_OUT } from './driver-words.js';
 import { type Command, onCommand, type ResultCallback } from './internals.js';
 import { askRole } from './role.js';
 
-export interface StatementSide {
+export interface StatementSide<C> {
   /** The server refused a statement because it is read-only, and says that it is. */
-  readOnly(connection: mysql.PoolConnection, error: Error): void;
+  readOnly(connection: C, error: Error): void;
   /** Its caller released it while the server was being asked. */
-  release(connection: mysql.PoolConnection): void;
+  release(connection: C): void;
 }
 
-/** Looks after the statements on a pool's connections, whoever runs them. */
-export class Statements {
-  readonly #side: StatementSide;
+/** Looks after the statements on connections, whoever runs them. */
+export class Statements<C extends mysql.Connection> {
+  readonly #side: StatementSide<C>;
   /** Connections whose server is being asked for its role, so many times; was it released meanwhile? */
-  readonly #asking: Map<mysql.PoolConnection, { times: number; released: boolean }> = new Map();
+  readonly #asking: Map<C, { times: number; released: boolean }> = new Map();
 
   readonly #ranOn: WeakMap<Error, Address> = new WeakMap();
 
-  constructor(side: StatementSide) {
+  constructor(side: StatementSide<C>) {
     this.#side = side;
   }
 
@@ -32,40 +32,37 @@ export class Statements {
     return this.#ranOn.get(error) ?? null;
   }
 
-  watch(connection: mysql.PoolConnection, socket: TrackedSocket): void {
+  watch(connection: C, socket: TrackedSocket): void {
+    // Whoever runs it may ask where it ran, though the connection is closed by then.
+    const note = (error: Error): void => {
+      if (socket.dialledAddress !== null) this.#ranOn.set(error, socket.dialledAddress);
+    };
     onCommand(connection, (command) => {
-      if (command.sql === undefined) return;
       const told = command.onResult;
-      if (told !== undefined) {
-        command.onResult = (error, rows, fields) => {
-          if (error == null) told(error, rows, fields);
-          else {
-            // Whoever runs it may ask where it ran, though the connection is closed by then.
-            if (socket.dialledAddress !== null) this.#ranOn.set(error, socket.dialledAddress);
-            this.#failed(connection, command, told, error);
-          }
-        };
-      } else if (command.timeout) {
-        command.once('error', (error: NodeJS.ErrnoException) => endIfTimedOut(command, error));
+      if (command.sql === undefined && command.query === undefined) return;
+      if (told === undefined) {
+        if (command.timeout) command.once('error', (error: NodeJS.ErrnoException) => endIfTimedOut(command, error));
+        return;
       }
+      command.onResult = (error, rows, fields) => {
+        if (error == null) return told(error, rows, fields);
+        note(error);
+        this.#failed(connection, command, told, error);
+      };
     });
   }
 
   /** A release while the server is being asked; it follows the answer. */
-  holds(connection: mysql.PoolConnection): boolean {
+  holds(connection: C): boolean {
     const asking = this.#asking.size === 0 ? undefined : this.#asking.get(connection);
     if (asking === undefined) return false;
     asking.released = true;
     return true;
   }
 
-  #failed(
-    connection: mysql.PoolConnection,
-    command: Command,
-    told: ResultCallback,
-    error: NodeJS.ErrnoException,
-  ): void {
-    if (isMaybeReadOnly(error) && isSingleStatement(String(command.sql), 'mysql')) {
+  #failed(connection: C, command: Command, told: ResultCallback, error: NodeJS.ErrnoException): void {
+    // A statement that is only prepared has no effect, and its execution is called off in this very turn.
+    if (typeof command.sql === 'string' && isMaybeReadOnly(error) && isSingleStatement(command.sql, 'mysql')) {
       return this.#confirm(connection, error, () => told(error));
     }
     told(error);
@@ -73,7 +70,7 @@ export class Statements {
   }
 
   /** Design, pools rule 4: only the server's role tells what such a refusal means. Its own connection is asked. */
-  #confirm(connection: mysql.PoolConnection, refusal: Error, tell: () => void): void {
+  #confirm(connection: C, refusal: Error, tell: () => void): void {
     const asking = this.#asking.get(connection) ?? { times: 0, released: false };
     asking.times++;
     this.#asking.set(connection, asking);

@@ -1,4 +1,5 @@
 import type * as mysql from 'mysql2';
+import type { PoolCounts } from '../failover/trouble.js';
 import { Turns } from '../failover/turns.js';
 import { counts, type GetCallback, newestWaiting, queueAt, settingsOf, unqueue, waiting } from './internals.js';
 
@@ -36,6 +37,11 @@ export class Waiters {
 
   get count(): number {
     return counts(this.#pool).waiting + this.#held.size;
+  }
+
+  counts(): PoolCounts {
+    const { total, idle } = counts(this.#pool);
+    return { total, active: total - idle, idle, waiting: this.count };
   }
 
   /** The place that one more would get; 0 if there is room for one more connection. */

@@ -21,8 +21,8 @@ const result = (fault: Result['fault'], label: string, changes: Partial<Result['
 describe('the table of results', () => {
   const text = table(
     [
-      result('killed', 'eip-pool'),
-      result('killed', 'pg.Pool', { firstSuccess: null, errors: 1_234, hung: 10 }),
+      result('kill', 'eip-pool'),
+      result('kill', 'pg.Pool', { firstSuccess: null, errors: 1_234, hung: 10 }),
       result('alive', 'eip-pool', { onOld: 7, lastOnOld: 1_039 }),
     ],
     8_000,
@@ -31,11 +31,11 @@ describe('the table of results', () => {
   it('has a line for each client, in columns that line up, with each fault named once', () => {
     expect(text).toBe(
       [
-        '                                           client    first success  errors  hung  on the old server',
-        '-'.repeat(99),
-        'old server killed, the name moves at once  eip-pool         0.12 s       0     0                  0',
-        '                                           pg.Pool      not in 8 s    1234    10                  0',
-        'old server alive, the name moves           eip-pool         0.12 s       0     0    7, until 1.04 s',
+        '                                                  client    first success  errors  hung  on the old server',
+        '-'.repeat(106),
+        'the old server is killed, the name moves at once  eip-pool         0.12 s       0     0                  0',
+        '                                                  pg.Pool      not in 8 s    1234    10                  0',
+        'the old server is alive, the name moves           eip-pool         0.12 s       0     0    7, until 1.04 s',
       ].join('\n'),
     );
   });

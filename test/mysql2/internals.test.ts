@@ -117,6 +117,42 @@ onServers('the private members of mysql2', () => {
     expect(internals.settingsOf(other).connectionConfig.connectTimeout).toBe(10_000);
   });
 
+  it('_connectionQueue again: or a caller whose attempt failed would lose his turn', async () => {
+    const held = [await lease(), await lease()];
+    const callbacks = Array.from({ length: 4 }, () => () => {});
+    for (const callback of callbacks.slice(0, 3)) pool.getConnection(callback);
+    internals.queueAt(pool, 1, callbacks[3]!);
+    const [a, b, c, d] = callbacks;
+    expect(internals.waiting(pool)).toEqual([a, d, b, c]);
+    for (const callback of callbacks) internals.unqueue(pool, callback);
+    for (const connection of held) connection.release();
+  });
+
+  it('addCommand: or a refusal could not be confirmed, nor a statement that timed out be ended', async () => {
+    const connection = await lease();
+    const seen: unknown[] = [];
+    internals.onCommand(connection, ({ sql, onResult }) => seen.push(typeof sql, typeof onResult));
+    await connection.promise().query('select 1');
+    await new Promise((resolve) => connection.query('select 1').once('end', resolve));
+    await connection.promise().execute('select 1');
+    await connection.promise().ping();
+    const statement = ['string', 'function'];
+    const prepare = ['undefined', 'function'];
+    expect(seen).toEqual([...statement, 'string', 'undefined', ...prepare, ...statement, ...prepare]);
+    connection.destroy();
+  });
+
+  it('stream: or a transaction that is broken off would leave its statement running', async () => {
+    const connection = await lease();
+    expect(internals.isEnded(connection)).toBe(false);
+    const sleeping = settled(connection.promise().query('select sleep(30)'));
+    const error = new Error('enough');
+    connection.on('error', () => {});
+    internals.breakOff(connection, error);
+    expect((await sleeping).error).toBe(error);
+    expect([internals.isEnded(connection), internals.isRemoved(connection)]).toEqual([true, true]);
+  });
+
   it('_nodes: or the pools of a cluster would not follow', () => {
     const cluster = mysql2.createPoolCluster();
     cluster.add('a', { host: '127.0.0.1' });

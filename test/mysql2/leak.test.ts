@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
+import { leaseThroughMoves, LEASES, MOVES } from '../leak-support.js';
 import { end, fill, lease, makePool, moved, onServers, startServers } from './support.js';
 
-const ROUNDS = 10_000;
-const WORKERS = 20;
-const MOVES = 5;
 let lab: Lab;
 
 async function sessionsOf(index: number): Promise<number> {
@@ -12,7 +10,7 @@ async function sessionsOf(index: number): Promise<number> {
   return rows.filter(({ User }) => User === lab.connection!.user).length;
 }
 
-onServers('ten thousand leases while the name moves', () => {
+onServers('ten thousand leases while the name moves every two seconds', () => {
   beforeAll(async () => {
     lab = await startServers();
   }, 60_000);
@@ -24,27 +22,16 @@ onServers('ten thousand leases while the name moves', () => {
     const pool = makePool(lab, { connectionLimit: 10, follow: { intervalMillis: 100 } });
     // The baseline that the first move is a move from.
     await fill(pool);
-    let leases = 0;
-    let moves = 0;
     const work = async (): Promise<void> => {
-      while (leases < ROUNDS || moves < MOVES) {
-        leases++;
-        const connection = await lease(pool);
-        await connection.promise().query('do 1');
-        connection.release();
-      }
+      const connection = await lease(pool);
+      await connection.promise().query('do 1');
+      connection.release();
     };
-    const workers = Array.from({ length: WORKERS }, work);
-    for (; moves < MOVES; moves++) {
-      const seen = moved(pool);
-      await lab.move(lab.hosts[1 - (moves % 2)]!);
-      await seen;
-    }
-    await Promise.all(workers);
+    expect(await leaseThroughMoves(lab, work, () => moved(pool))).toEqual({ leases: LEASES, moves: MOVES });
     await expect.poll(() => sessionsOf(0)).toBe(0);
     expect(await sessionsOf(1)).toBeLessThanOrEqual(10);
     expect(pool.drainingCount).toBe(0);
     await end(pool);
     await expect.poll(() => sessionsOf(1)).toBe(0);
-  }, 30_000);
+  }, 40_000);
 });

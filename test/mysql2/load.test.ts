@@ -10,7 +10,6 @@ import {
   lease,
   makePool,
   moved,
-  next,
   onServers,
   portOf,
   resetLab,

@@ -104,6 +104,20 @@ onServers('a statement of a pool whose connection is lost', () => {
     expect((await prepared()) - before).toBe(1);
   });
 
+  it('that was still being prepared is repeated too, and its caller is told once', async () => {
+    make();
+    await fill(pool, 1);
+    lab.hosts[0]!.stall();
+    const told: unknown[] = [];
+    pool.execute('select @@port as port', (error, rows) => told.push(error ?? rows));
+    await expect.poll(() => countsOf(pool).idle).toBe(0);
+    lab.hosts[0]!.kill();
+    await lab.move(lab.hosts[1]!);
+    await expect.poll(() => told).toEqual([[{ port: newPort() }]]);
+    await pool.promise().query('select 1');
+    expect(told).toHaveLength(1);
+  });
+
   async function prepared(): Promise<number> {
     const [row] = await lab.hosts[1]!.database.query<{ Value: string }>("show global status like 'Com_stmt_prepare'");
     return Number(row!.Value);
@@ -115,7 +129,7 @@ onServers('a statement of a pool whose connection is lost', () => {
     ['type casts', { sql: SLOW, typeCast: () => 'cast' }, () => ({ slept: 'cast', port: 'cast' })],
     [
       'named placeholders',
-      { sql: SLOW.replace('?', ':port'), namedPlaceholders: true } as QueryOptions,
+      { sql: SLOW.replace('?', ':port'), namedPlaceholders: true },
       () => ({ slept: 0, port: newPort() }),
     ],
   ])('keeps what came with it: %s', async (_, options, expected) => {

@@ -6,23 +6,32 @@ import { type Lab, startLab } from '../../src/lab/index.js';
 import { createPool, type Pool, type PoolOptions } from '../../src/mysql2/index.js';
 import type { Pool as PromisePool } from '../../src/mysql2/promise.js';
 
-/** Why no server of MySQL's protocol runs here; null if one does. */
-async function missing(): Promise<string | null> {
+/** The version of the server that runs here, or why none does. */
+async function probe(): Promise<{ readonly version: string; readonly missing: string | null }> {
   try {
-    await (await startLab({ databases: 'mariadb', hosts: 1 })).close();
-    return null;
+    await using lab = await startLab({ databases: 'mariadb', hosts: 1 });
+    const [row] = await lab.hosts[0]!.database.query<{ version: string }>('select version() as version');
+    return { version: row!.version, missing: null };
   } catch (error) {
-    if (isEipPoolError(error) && error.code === 'LAB_UNAVAILABLE') return error.message;
+    if (isEipPoolError(error) && error.code === 'LAB_UNAVAILABLE') return { version: '', missing: error.message };
     throw error;
   }
 }
 
-const reason = await missing();
+const { version, missing } = await probe();
+/** What the tests bring along where no MariaDB is installed. */
+const isOld = version.startsWith('5.6.');
 
 /** The tests of a suite on real servers; skipped, with the reason in the suite's name, where there are none. */
 export function onServers(name: string, body: () => void): void {
-  if (reason === null) describe(name, body);
-  else describe.skip(`${name} (skipped: ${reason})`, body);
+  if (missing === null) describe(name, body);
+  else describe.skip(`${name} (skipped: ${missing})`, body);
+}
+
+/** The same for what MySQL 5.6 lacks. */
+export function onServersWith(need: string, name: string, body: () => void): void {
+  if (isOld) describe.skip(`${name} (skipped: MySQL ${version} has no ${need})`, body);
+  else onServers(name, body);
 }
 
 export async function startServers(options: Parameters<typeof startLab>[0] = {}): Promise<Lab> {

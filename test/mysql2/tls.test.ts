@@ -10,7 +10,7 @@ import {
   makePool,
   moved,
   next,
-  onServers,
+  onServersWith,
   portOf,
   serverOf,
   settled,
@@ -27,7 +27,7 @@ const isEncrypted = async (pool: Pool): Promise<boolean> => {
   return (rows as { Value: string }[])[0]!.Value !== '';
 };
 
-onServers('TLS of a mysql2 pool', () => {
+onServersWith('TLS 1.2', 'TLS of a mysql2 pool', () => {
   beforeAll(async () => {
     lab = await startServers({ mariadb: { ssl: { key: fixture('tls.key'), cert } } });
   }, 60_000);

@@ -157,7 +157,7 @@ describe('a pool', () => {
   });
 
   it('says what applications look for in the words of pg.Pool', async () => {
-    const pool = makePool(lab, { max: 1, connectionTimeoutMillis: 100 });
+    const pool = makePool(lab, { max: 1, connectionTimeoutMillis: 1_000 });
     const client = await pool.connect();
     expect((await settled(pool.connect())).error?.message).toBe('timeout exceeded when trying to connect');
     client.release();

@@ -3,12 +3,12 @@ import { outcomeOf } from '../../src/index.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/pg/index.js';
 import { fill, makePool, portOf, serverOf, settled, startServers } from '../pg/support.js';
-import { behind, type ProxyProgram, suiteWith } from './proxy-process.js';
+import { behind, type ServerProgram, suiteWith } from '../server-program.js';
 
 const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
 
 /** Prefers the first server; its health check logs in as far as the question for the password. */
-function haProxy([first, second]: readonly number[]): ProxyProgram {
+function haProxy([first, second]: readonly number[]): ServerProgram {
   return {
     name: 'haproxy',
     ready: 'Loading success',

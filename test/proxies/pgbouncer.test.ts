@@ -3,13 +3,13 @@ import { outcomeOf } from '../../src/index.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/pg/index.js';
 import { fill, makePool, moved, portOf, resetLab, serverOf, settled, startServers } from '../pg/support.js';
-import { behind, type ProxyProgram, suiteWith } from './proxy-process.js';
+import { behind, type ServerProgram, suiteWith } from '../server-program.js';
 
 const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
 /** How many connections each PgBouncer has to its server, however many come to it. */
 const SERVER_CONNECTIONS: number = 2;
 
-function pgBouncer(serverPort: number): ProxyProgram {
+function pgBouncer(serverPort: number): ServerProgram {
   return {
     name: 'pgbouncer',
     ready: 'process up',

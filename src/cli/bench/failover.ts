@@ -1,167 +1,104 @@
 import { writeFileSync } from 'node:fs';
-import os from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { FAILED, MISUSED, OK } from '../command.js';
+import { isInNetwork, rerunInNetwork, SIGNALS } from '../failover/real-network.js';
 import { explainMisuse } from '../misuse.js';
-import { FAULTS, type Fault } from '../failover/fault.js';
-import { type Summary, summarise } from '../failover/operation.js';
-import { rerunInNetwork, SIGNALS } from '../failover/real-network.js';
-import { Child } from '../failover/rpc.js';
-import { Arena, type Contender } from '../failover/trial.js';
-import { shuffle } from './statistics.js';
-import type { BareMethods } from './bare.js';
-import { type BareRow, markdown, type Row } from './report.js';
+import { check, type Failure } from './assertion.js';
+import { type Client, describeModules, findInstalled, type Skipped } from './clients.js';
+import { cells, glossary, LEGEND, table } from './markdown.js';
+import { type Matrix, MatrixRun, type Measurement } from './matrix.js';
+import { HELP, OPTION_NAMES, type Plan, readPlan } from './plan.js';
+import { machine, record, toJson } from './record.js';
 
-const HELP = `Usage: eip-pool bench failover [options]
+const SIGNALLED = 130;
 
-Each fault × client × run: a fresh process under open load, counted from when each operation was due.
-
-  --runs N          runs of each (3)
-  --faults A,B      ${FAULTS.join(', ')} (all)
-  --clients A,B     eip-pool, pg.Pool, pg.Pool tuned (all)
-  --rate N          operations a second, half of them writes (100)
-  --watch-millis N  how long a client is watched after the move (5000)
-  --json FILE       all summaries
-  --markdown FILE   the table, which is printed too
-  --real-network    in a network namespace: 'silent' loses packets
-
-Examples:
-  eip-pool bench failover --runs 10 --markdown failover.md
-  eip-pool bench failover --real-network --faults silent --clients eip-pool
-`;
-
-const module = (file: string): string => new URL(`../failover/${file}`, import.meta.url).href;
-const CLIENTS: readonly Contender[] = [
-  { label: 'eip-pool', module: module('following-pg.js') },
-  { label: 'pg.Pool', module: module('stock-pg.js') },
-  { label: 'pg.Pool tuned', module: module('tuned-pg.js') },
-];
-const BEFORE_MILLIS = 1_000;
-const GRACE_MILLIS = 500;
-
-const OPTIONS = {
-  runs: { type: 'string', default: '3' },
-  faults: { type: 'string', default: FAULTS.join() },
-  clients: { type: 'string', default: CLIENTS.map(({ label }) => label).join() },
-  rate: { type: 'string', default: '100' },
-  'watch-millis': { type: 'string', default: '5000' },
-  json: { type: 'string' },
-  markdown: { type: 'string' },
-  'real-network': { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
-
-interface Plan {
-  readonly runs: number;
-  readonly faults: readonly Fault[];
-  readonly contenders: readonly Contender[];
-  readonly ratePerSecond: number;
-  readonly watchedMillis: number;
-  readonly json: string | undefined;
-  readonly markdown: string | undefined;
-  readonly realNetwork: boolean;
-  readonly help: boolean;
-}
-
-/** Resolves to the exit status: 0, or 2 for arguments that it does not know. */
+/** Resolves to the exit status: 1 where an assertion failed or nothing could be measured, 2 for arguments that it does not know. */
 export async function runBenchFailover(args: readonly string[]): Promise<number> {
   let plan: Plan;
+  let modules: readonly Client[];
   try {
     plan = readPlan(args);
+    modules = plan.help ? [] : await describeModules(plan.modules);
   } catch (error) {
-    process.stderr.write(`${explainMisuse(error, args, Object.keys(OPTIONS))}\n\n${HELP}`);
-    return 2;
+    process.stderr.write(
+      `bench failover: ${explainMisuse(error, args, OPTION_NAMES)}\nTry: eip-pool bench failover --help\n`,
+    );
+    return MISUSED;
   }
   if (plan.help) {
     process.stdout.write(HELP);
-    return 0;
+    return OK;
   }
-  if (plan.realNetwork) {
-    const script = fileURLToPath(new URL('../main.js', import.meta.url));
-    return await rerunInNetwork(script, ['bench', 'failover', ...args.filter((arg) => arg !== '--real-network')]);
+  if (plan.realNetwork && !isInNetwork()) {
+    return await rerunInNetwork(fileURLToPath(new URL('../main.js', import.meta.url)), ['bench', 'failover', ...args]);
   }
-  await bench(plan);
-  return 0;
+  return await bench(plan, modules);
 }
 
-function readPlan(args: readonly string[]): Plan {
-  const { values } = parseArgs({ args: [...args], options: OPTIONS });
-  const labels = CLIENTS.map(({ label }) => label);
-  return {
-    runs: positive('runs', values.runs),
-    faults: chosen('faults', FAULTS, values.faults),
-    contenders: chosen('clients', labels, values.clients).map((label) => CLIENTS[labels.indexOf(label)]!),
-    ratePerSecond: positive('rate', values.rate),
-    watchedMillis: positive('watch-millis', values['watch-millis']),
-    json: values.json,
-    markdown: values.markdown,
-    realNetwork: values['real-network'] === true,
-    help: values.help === true,
+async function bench(plan: Plan, modules: readonly Client[]): Promise<number> {
+  const startedAt = new Date();
+  const installed = findInstalled([...plan.clients, ...modules]);
+  for (const { client, reason } of installed.skipped) say(`${client} is skipped: ${reason}`);
+  const matrix: Matrix = { ...plan, clients: installed.found };
+  const run = new MatrixRun(matrix, say);
+  let signalled = false;
+  const stop = (): void => {
+    signalled = true;
+    void run.stop();
   };
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value < 1e6)) throw new Error(`--${name}: expected a number above 0, got '${text}'`);
-  return value;
-}
-
-function chosen<T extends string>(name: string, known: readonly T[], list: string): T[] {
-  return list.split(',').map((given) => {
-    const found = known.find((one) => one === given);
-    if (found === undefined) throw new Error(`--${name}: expected some of ${known.join(', ')}, got '${given}'`);
-    return found;
-  });
-}
-
-async function bench(plan: Plan): Promise<void> {
-  const { faults, contenders } = plan;
-  const rows: Row[] = faults.flatMap((fault) => contenders.map(({ label }) => ({ fault, client: label, runs: [] })));
-  const bare: BareRow[] = faults.map((fault) => ({ fault, millis: [] }));
-  const arena = await Arena.open();
-  const bareScript = new Child<BareMethods>(fileURLToPath(new URL('bare.js', import.meta.url)));
-  for (const signal of SIGNALS) process.once(signal, () => void Promise.all([bareScript.end(), arena.close()]));
+  for (const signal of SIGNALS) process.once(signal, stop);
+  let measurement: Measurement;
   try {
-    for (let run = 1; run <= plan.runs; run++) {
-      for (const fault of faults) {
-        process.stderr.write(`run ${run} of ${plan.runs}: ${fault}\n`);
-        bare.find((row) => row.fault === fault)!.millis.push(await bareLimit(arena, bareScript, fault));
-        for (const contender of shuffle([...contenders])) {
-          const row = rows.find(({ fault: own, client }) => own === fault && client === contender.label)!;
-          row.runs.push(await oneRun(arena, fault, contender, plan));
-        }
-      }
-    }
+    measurement = await run.measure();
+  } catch (error) {
+    if (!signalled) throw error;
+    return SIGNALLED;
   } finally {
-    await Promise.all([bareScript.end(), arena.close()]);
+    for (const signal of SIGNALS) process.off(signal, stop);
   }
-  report(rows, bare, plan);
+  if (signalled) return SIGNALLED;
+  const versions = { ...installed.versions, ...measurement.versions };
+  const skipped = [...installed.skipped, ...measurement.skipped];
+  report(plan, matrix, { ...measurement, versions, skipped }, startedAt);
+  return judge(plan, measurement);
 }
 
-async function oneRun(arena: Arena, fault: Fault, contender: Contender, plan: Plan): Promise<Summary> {
-  const { change, operations } = await arena.run(fault, [contender], {
-    ratePerSecond: plan.ratePerSecond,
-    beforeMillis: BEFORE_MILLIS,
-    afterMillis: plan.watchedMillis,
-    graceMillis: GRACE_MILLIS,
-  });
-  return summarise(operations[0]!, change);
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
-async function bareLimit(arena: Arena, script: Child<BareMethods>, fault: Fault): Promise<number> {
-  await arena.heal();
-  await script.call('warm', arena.target);
-  await arena.inflict(fault);
-  return await script.call('go', arena.target);
-}
-
-function report(rows: readonly Row[], bare: readonly BareRow[], plan: Plan): void {
-  const { watchedMillis } = plan;
-  const [cpu] = os.cpus();
-  const machine = `${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`;
-  const how = `${plan.runs} runs, ${plan.ratePerSecond} operations a second, watched ${watchedMillis} ms; median (worst)`;
-  const text = `${machine}\n${how}\n\n${markdown(rows, bare, watchedMillis)}\n`;
+function report(plan: Plan, matrix: Matrix, measurement: Measurement, startedAt: Date): void {
+  const { cpus, cpu, os, node } = machine();
+  const versions = Object.entries(measurement.versions).map(([name, version]) => `${name} ${version}`);
+  const { runs, rates, parallel } = matrix;
+  const text = [
+    `${cpus} × ${cpu}, ${os}, Node ${node}, ${versions.join(', ')}`,
+    `${runs} runs, ${rates.join(' and ')} operations a second, half of them writes; ${parallel} at a time.`,
+    LEGEND,
+    '',
+    table(measurement.rows),
+    '',
+    glossary(measurement.rows),
+    ...measurement.skipped.map(skippedLine),
+    '',
+  ].join('\n');
   process.stdout.write(text);
   if (plan.markdown !== undefined) writeFileSync(plan.markdown, text);
-  if (plan.json !== undefined) writeFileSync(plan.json, JSON.stringify({ machine, how, bare, rows }, null, 2));
+  if (plan.json === undefined) return;
+  writeFileSync(plan.json, toJson(record(matrix, measurement, { startedAt, realNetwork: plan.realNetwork })));
+}
+
+function skippedLine({ client, reason }: Skipped): string {
+  return `- ${client} was not measured: ${reason}`;
+}
+
+function judge({ asserts }: Plan, { rows }: Measurement): number {
+  const failures = asserts.flatMap((assertion) => check(assertion, rows));
+  for (const failure of failures) say(failureLine(failure));
+  return failures.length > 0 || rows.length === 0 ? FAILED : OK;
+}
+
+function failureLine({ assertion, row, said }: Failure): string {
+  if (row === null) return `failed: ${assertion.text}: ${said}`;
+  return `failed: ${assertion.text}: ${row.client} in ${row.title}: ${said}\n  ${cells(row).join(' | ')}`;
 }

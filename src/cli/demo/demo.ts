@@ -2,11 +2,11 @@ import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { explainMisuse } from '../misuse.js';
-import { FAULTS, type Fault } from '../failover/fault.js';
+import { type Fault, specOf } from '../failover/fault.js';
 import { summarise } from '../failover/operation.js';
 import { rerunInNetwork, SIGNALS } from '../failover/real-network.js';
 import { Arena, type Contender } from '../failover/trial.js';
-import { type Result, table, TITLES } from './results.js';
+import { type Result, table } from './results.js';
 import { Screen } from './screen.js';
 
 const HELP = `Usage: eip-pool demo [options], or npm run demo [-- options]
@@ -29,9 +29,11 @@ const BEFORE_MILLIS = 1_000;
 const AFTER_MILLIS = 5_000;
 const GRACE_MILLIS = 500;
 
-const module = (file: string): string => new URL(`../failover/${file}`, import.meta.url).href;
-const OURS: Contender = { label: 'eip-pool', module: module('following-pg.js') };
-const CONTENDERS: readonly Contender[] = [OURS, { label: 'pg.Pool', module: module('stock-pg.js') }];
+const FAULTS: readonly Fault[] = ['kill', 'alive', 'silent', 'kill-late'];
+
+const module = (file: string): string => new URL(`../failover/clients/${file}`, import.meta.url).href;
+const OURS: Contender = { label: 'eip-pool', module: module('eip-pool-pg.js') };
+const CONTENDERS: readonly Contender[] = [OURS, { label: 'pg.Pool', module: module('pg.js') }];
 
 /**
  * Resolves to the exit status: 0 if this library's pool reached the new server every time, without anything hung; 2 for
@@ -97,8 +99,8 @@ async function play(json: boolean): Promise<number> {
 }
 
 async function oneFailover(arena: Arena, fault: Fault, screen: Screen): Promise<Result[]> {
-  screen.begin(TITLES[fault]);
-  const { change, operations } = await arena.run(fault, CONTENDERS, {
+  screen.begin(specOf(fault).description);
+  const { change, courses } = await arena.run(fault, CONTENDERS, {
     ratePerSecond: RATE_PER_SECOND,
     beforeMillis: BEFORE_MILLIS,
     afterMillis: AFTER_MILLIS,
@@ -106,5 +108,5 @@ async function oneFailover(arena: Arena, fault: Fault, screen: Screen): Promise<
     onProgress: (label, progress) => screen.progress(label, progress),
     onChange: (happened) => screen.changed(happened),
   });
-  return CONTENDERS.map(({ label }, i) => ({ fault, label, summary: summarise(operations[i]!, change) }));
+  return CONTENDERS.map(({ label }, i) => ({ fault, label, summary: summarise(courses[i]!.operations, change) }));
 }

@@ -1,4 +1,4 @@
-import type { Fault } from '../failover/fault.js';
+import { type Fault, specOf } from '../failover/fault.js';
 import type { Summary } from '../failover/operation.js';
 
 /** One client's failover, for the table at the end. */
@@ -8,19 +8,12 @@ export interface Result {
   readonly summary: Summary;
 }
 
-export const TITLES: Readonly<Record<Fault, string>> = {
-  killed: 'old server killed, the name moves at once',
-  alive: 'old server alive, the name moves',
-  silent: 'old server silent, the name moves',
-  late: 'old server killed, the name moves 2 s later',
-};
-
 const HEAD: readonly string[] = ['', 'client', 'first success', 'errors', 'hung', 'on the old server'];
 
 /** `watchedMillis`: how long after the move the clients were watched. */
 export function table(results: readonly Result[], watchedMillis: number): string {
   const rows = results.map(({ fault, label, summary }, i) => [
-    results[i - 1]?.fault === fault ? '' : TITLES[fault],
+    results[i - 1]?.fault === fault ? '' : specOf(fault).description,
     label,
     summary.firstSuccess === null
       ? `not in ${watchedMillis / 1_000} s`

@@ -1,4 +1,5 @@
-import type { LoadClient } from './client.js';
+import { outcomeOf } from '../../outcome/outcome.js';
+import { type LoadClient, WRITE } from './client.js';
 import type { Operation } from './operation.js';
 import { sharedNow } from './rpc.js';
 
@@ -10,14 +11,15 @@ export class Load {
   readonly #client: LoadClient;
   readonly #intervalMillis: number;
   readonly #operations: Operation[] = [];
-  readonly #label: string;
+  readonly #prefix: string;
   #beganAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(client: LoadClient, ratePerSecond: number, label: string) {
+  /** Each write has an id of its own, which begins with `prefix`. */
+  constructor(client: LoadClient, ratePerSecond: number, prefix: string) {
     this.#client = client;
     this.#intervalMillis = 1_000 / ratePerSecond;
-    this.#label = label;
+    this.#prefix = prefix;
   }
 
   /** In the order in which they were due. */
@@ -42,13 +44,27 @@ export class Load {
 
   #begin(intendedAt: number): void {
     const index = this.#operations.length;
-    const kind = index % 2 === 0 ? 'write' : 'read';
-    const under: Operation = { kind, intendedAt, endedAt: null, server: null, error: null };
+    const id = index % 2 === 0 ? `${this.#prefix}${index}` : null;
+    const kind = id === null ? 'read' : 'write';
+    const under: Operation = { kind, id, intendedAt, endedAt: null, server: null, error: null, outcome: null };
     this.#operations.push(under);
-    const work = kind === 'write' ? this.#client.write(`${this.#label}-${index}`) : this.#client.read();
-    work.then(
-      (server) => (this.#operations[index] = { ...under, endedAt: sharedNow(), server }),
-      (error: unknown) => (this.#operations[index] = { ...under, endedAt: sharedNow(), error: String(error) }),
+    this.#perform(id).then(
+      (server) => {
+        this.#operations[index] = {
+          ...under,
+          endedAt: sharedNow(),
+          server: typeof server === 'number' ? server : null,
+        };
+      },
+      (error: unknown) => {
+        const outcome = outcomeOf(error, id === null ? 'select 1' : WRITE) ?? 'other';
+        this.#operations[index] = { ...under, endedAt: sharedNow(), error: String(error), outcome };
+      },
     );
+  }
+
+  /** A client that throws instead of rejecting has failed the same way. */
+  async #perform(id: string | null): Promise<unknown> {
+    return await (id === null ? this.#client.read() : this.#client.write(id));
   }
 }

@@ -30,6 +30,8 @@ export class Child<M extends Methods<M>> {
   readonly #waiting: Map<number, Waiting> = new Map();
   #calls = 0;
   #ending = false;
+  /** Why it takes no call any more. */
+  #failure: Error | null = null;
   /** Gets what the process tells without being asked. */
   onNote: (note: unknown) => void = () => {};
 
@@ -43,6 +45,7 @@ export class Child<M extends Methods<M>> {
   }
 
   async call<K extends keyof M & string>(method: K, argument?: Argument<M[K]>): Promise<Value<M[K]>> {
+    if (this.#failure !== null) throw this.#failure;
     const call = ++this.#calls;
     return await new Promise<Value<M[K]>>((resolve, reject) => {
       this.#waiting.set(call, { resolve, reject });
@@ -59,6 +62,15 @@ export class Child<M extends Methods<M>> {
     await gone;
   }
 
+  /** Ends one that has nothing to clean up, whatever it does. */
+  async kill(): Promise<void> {
+    this.#ending = true;
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const gone = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await gone;
+  }
+
   #receive(message: Message): void {
     if ('note' in message) return this.onNote(message.note);
     const waiting = this.#waiting.get(message.reply);
@@ -68,6 +80,7 @@ export class Child<M extends Methods<M>> {
   }
 
   #fail(error: Error): void {
+    this.#failure ??= error;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }

@@ -49,6 +49,13 @@ export const actions: Readonly<Record<string, Action>> = {
     cloud.release(allocationId);
     return { return: true };
   },
+  CreateTags: (cloud, query) => {
+    const ids = query.list('ResourceId');
+    if (ids.length === 0) throw faults.missing('ResourceId');
+    endDryRun(query);
+    for (const id of ids) cloud.tag(id, query.tags());
+    return { return: true };
+  },
   DescribeAddresses: (cloud, query) => {
     const found = describedAddresses(cloud, query);
     endDryRun(query);
@@ -168,10 +175,17 @@ function matching(query: Query, fields: Readonly<Record<string, string>>): (item
     filters.every(({ field, values }) => values.includes(String((item as Readonly<Record<string, unknown>>)[field])));
 }
 
+/** Left out where there is none, as EC2 does. */
+function tagsXml(cloud: Cloud, resourceId: string): { readonly tagSet: Xml | undefined } {
+  const tags = [...cloud.tagsOf(resourceId)].map(([key, value]) => ({ key, value }));
+  return { tagSet: tags.length === 0 ? undefined : tags };
+}
+
 function addressXml(cloud: Cloud, { allocationId, publicIp, association }: LabAddress): Xml {
   return {
     publicIp,
     allocationId,
+    ...tagsXml(cloud, allocationId),
     domain: 'vpc',
     publicIpv4Pool: 'amazon',
     networkBorderGroup: cloud.region,
@@ -205,6 +219,7 @@ function instanceXml(cloud: Cloud, instance: LabInstance): Xml {
     placement: { availabilityZone: instance.availabilityZone },
     groupSet: [{ groupId: GROUP_ID, groupName: 'lab' }],
     networkInterfaceSet: [{ networkInterfaceId: instance.networkInterfaceId }],
+    ...tagsXml(cloud, instance.instanceId),
   };
 }
 

@@ -81,6 +81,8 @@ export class Cloud {
   readonly #instances: Map<string, LabInstance> = new Map();
   /** Every Elastic IP by its allocation: what it is, and what it was while readers may still see that. */
   readonly #versions: Map<string, readonly Version[]> = new Map();
+  /** Of each resource: its tags by key. */
+  readonly #tags: Map<string, ReadonlyMap<string, string>> = new Map();
   /** Names that will follow, by their timers. */
   readonly #late: Map<Timer, string> = new Map();
   #ids: number = 0;
@@ -190,6 +192,17 @@ export class Cloud {
     if (address.association !== null) throw faults.inUse(address.publicIp);
     this.#write(allocationId, null);
     this.#tell({ publicIp: address.publicIp, answer: null });
+  }
+
+  tagsOf(resourceId: string): ReadonlyMap<string, string> {
+    return this.#tags.get(resourceId) ?? new Map();
+  }
+
+  /** Throws what EC2 would where there is no such resource. */
+  tag(resourceId: string, tags: ReadonlyMap<string, string>): void {
+    if (resourceId.startsWith('eipalloc-')) this.address(resourceId);
+    else this.#instance(resourceId);
+    this.#tags.set(resourceId, new Map([...this.tagsOf(resourceId), ...tags]));
   }
 
   address(allocationId: string): LabAddress {

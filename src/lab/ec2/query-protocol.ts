@@ -40,6 +40,15 @@ export class Query {
     return values;
   }
 
+  /** `Tag.1.Key=…&Tag.1.Value=…`; a tag without a value has an empty one. */
+  tags(): ReadonlyMap<string, string> {
+    const tags = new Map<string, string>();
+    for (let index = 1; this.get(`Tag.${index}.Key`) !== undefined; index++) {
+      tags.set(this.get(`Tag.${index}.Key`)!, this.get(`Tag.${index}.Value`) ?? '');
+    }
+    return tags;
+  }
+
   filters(): ReadonlyMap<string, readonly string[]> {
     const filters = new Map<string, readonly string[]>();
     for (let index = 1; this.get(`Filter.${index}.Name`) !== undefined; index++) {

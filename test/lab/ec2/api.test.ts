@@ -1,6 +1,7 @@
 import {
   AllocateAddressCommand,
   AssociateAddressCommand,
+  CreateTagsCommand,
   DescribeAccountAttributesCommand,
   DescribeAddressesCommand,
   DescribeInstancesCommand,
@@ -110,6 +111,30 @@ describe('the unmodified SDK against the lab', () => {
     expect(vpc.EnableDnsHostnames).toEqual({ Value: false });
     const quota = await client.send(new DescribeAccountAttributesCommand({}));
     expect(quota.AccountAttributes?.[0]?.AttributeValues?.[0]?.AttributeValue).toBe('5');
+  });
+
+  it('keeps the tags of Elastic IPs and instances, and shows none where there are none', async () => {
+    await start();
+    const { allocationId } = lab.ec2.addresses[0]!;
+    const [first, second] = lab.ec2.instances;
+    const Resources = [allocationId, first!.instanceId];
+    const tag = (Key: string, Value?: string): Promise<unknown> =>
+      client.send(new CreateTagsCommand({ Resources, Tags: [{ Key, Value }] }));
+    await tag('Name', 'orders & more');
+    await tag('stage', '');
+    await tag('Name', 'orders');
+    const Tags = [
+      { Key: 'Name', Value: 'orders' },
+      { Key: 'stage', Value: '' },
+    ];
+    const { Addresses } = await client.send(new DescribeAddressesCommand({}));
+    expect(Addresses).toEqual([expect.objectContaining({ Tags })]);
+    const { Reservations } = await client.send(new DescribeInstancesCommand({}));
+    const tagsOf = (id: string): unknown =>
+      Reservations?.flatMap(({ Instances }) => Instances ?? []).find(({ InstanceId }) => InstanceId === id)?.Tags;
+    expect([tagsOf(first!.instanceId), tagsOf(second!.instanceId)]).toEqual([Tags, undefined]);
+    const nobody = new CreateTagsCommand({ Resources: ['eipalloc-0'], Tags: [] });
+    expect(await codeOf(client.send(nobody))).toBe('InvalidAllocationID.NotFound');
   });
 
   it('gives each error its code', async () => {

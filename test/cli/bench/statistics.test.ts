@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { median, quantile, shuffle } from '../../src/cli/bench/statistics.js';
+import { median, quantile, shuffle } from '../../../src/cli/bench/statistics.js';
 
 describe('a quantile', () => {
   it('lies between its neighbours in proportion', () => {

@@ -3,20 +3,21 @@ import { once } from 'node:events';
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe } from 'vitest';
-import type { Database, DatabaseContext, DatabaseFactory } from '../../src/lab/index.js';
-import { ProcessTree, Watchdog } from '../../src/lab/process-tree.js';
-import { chooseUser } from '../../src/lab/run-as.js';
-import { failed, followLog, freePort } from '../../src/lab/server-process.js';
+import type { Database, DatabaseContext, DatabaseFactory } from '../src/lab/index.js';
+import { ProcessTree, Watchdog } from '../src/lab/process-tree.js';
+import { chooseUser } from '../src/lab/run-as.js';
+import { failed, followLog, freePort } from '../src/lab/server-process.js';
 
 const ADDRESS: string = '127.0.0.1';
 
-/** A program that stands between clients and servers; it takes a database's place behind a host of the lab. */
-export interface ProxyProgram {
+/** A program of the system that takes the database's place behind a host of the lab. */
+export interface ServerProgram {
   readonly name: string;
   /** The files it reads, by name, once it knows where to listen and what its folder is. */
   files(listen: { readonly address: string; readonly port: number; readonly folder: string }): Record<string, string>;
-  /** Its arguments, when its files are in this folder. */
+  /** Its arguments, when its files are in this folder, which is its own. */
   args(folder: string): readonly string[];
   /** A line that it writes when it listens. */
   readonly ready: string;
@@ -34,31 +35,31 @@ export function suiteWith(program: string, name: string, body: () => void): void
   else describe.skip(`${name} (skipped: ${program} is not installed)`, body);
 }
 
-export function behind(program: (index: number) => ProxyProgram): DatabaseFactory {
-  return (context) => ProxyProcess.start(program(context.index), context);
+export function behind(program: (index: number) => ServerProgram): DatabaseFactory {
+  return (context) => ProgramProcess.start(program(context.index), context);
 }
 
 /** Runs as a user without rights, and ends with the lab or with this process, whichever ends first. */
-class ProxyProcess implements Database {
+class ProgramProcess implements Database {
   readonly address: string = ADDRESS;
   readonly port: number;
-  readonly #program: ProxyProgram;
+  readonly #program: ServerProgram;
   readonly #context: DatabaseContext;
   readonly #watchdog: Watchdog;
   readonly #listeners: ((listening: boolean) => void)[] = [];
   #tree: ProcessTree | undefined;
 
-  private constructor(program: ProxyProgram, context: DatabaseContext, port: number) {
+  private constructor(program: ServerProgram, context: DatabaseContext, port: number) {
     this.#program = program;
     this.#context = context;
     this.port = port;
     this.#watchdog = new Watchdog(context.folder);
   }
 
-  static async start(program: ProxyProgram, context: DatabaseContext): Promise<ProxyProcess> {
+  static async start(program: ServerProgram, context: DatabaseContext): Promise<ProgramProcess> {
     const { folder } = context;
     await mkdir(folder, { recursive: true });
-    const server = new ProxyProcess(program, context, await freePort(ADDRESS));
+    const server = new ProgramProcess(program, context, await freePort(ADDRESS));
     await server.#writeFiles();
     await server.restart();
     return server;
@@ -92,6 +93,7 @@ class ProxyProcess implements Database {
       log.onLine = (line) => {
         if (line.includes(this.#program.ready)) resolve(true);
       };
+      createInterface({ input: child.stdout! }).on('line', log.onLine);
     });
     if (!(await Promise.race([ready, exited.then(() => false)]))) throw failed(this.#program.name, log);
     this.#tell(true);
@@ -116,7 +118,7 @@ class ProxyProcess implements Database {
       ...(await chooseUser(['nobody'])),
       cwd: folder,
       env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#watchdog.guard(child);
     this.#tree = new ProcessTree(child);
@@ -133,6 +135,7 @@ class ProxyProcess implements Database {
       if (uid !== undefined && gid !== undefined) await chown(file, uid, gid);
     }
     await chmod(folder, 0o711);
+    if (uid !== undefined && gid !== undefined) await chown(folder, uid, gid);
   }
 
   #tell(listening: boolean): void {

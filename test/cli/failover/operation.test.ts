@@ -1,28 +1,33 @@
 import { describe, expect, it } from 'vitest';
-import { type Change, type Operation, summarise } from '../../src/cli/failover/operation.js';
+import { type Change, type Operation, summarise } from '../../../src/cli/failover/operation.js';
 
 /** The fault is in force at 900, the name moves at 1000. */
 const change: Change = { at: 1_000, begunAt: 900, oldServer: 1, newServer: 2 };
-const done = (intendedAt: number, endedAt: number, server: number): Operation => ({
+const blank: Operation = {
   kind: 'read',
-  intendedAt,
-  endedAt,
-  server,
-  error: null,
-});
-const failed = (intendedAt: number, endedAt: number): Operation => ({
-  kind: 'write',
-  intendedAt,
-  endedAt,
-  server: null,
-  error: 'reset',
-});
-const hung = (intendedAt: number): Operation => ({
-  kind: 'read',
-  intendedAt,
+  id: null,
+  intendedAt: 0,
   endedAt: null,
   server: null,
   error: null,
+  outcome: null,
+};
+const done = (intendedAt: number, endedAt: number, server: number): Operation => ({
+  ...blank,
+  intendedAt,
+  endedAt,
+  server,
+});
+const failed = (intendedAt: number, endedAt: number): Operation => ({
+  ...blank,
+  kind: 'write',
+  intendedAt,
+  endedAt,
+  error: 'reset',
+});
+const hung = (intendedAt: number): Operation => ({
+  ...blank,
+  intendedAt,
 });
 
 describe('the summary of a failover', () => {
