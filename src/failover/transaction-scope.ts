@@ -74,9 +74,7 @@ export class Attempt<Tx, S extends Session> {
 
   async statement<T>(text: string, run: () => Promise<T>): Promise<T> {
     if (this.#doom !== null) throw this.#doom.error;
-    if (this.#over) {
-      throw new EipPoolError('TRANSACTION_OVER', 'the transaction is over: await every statement inside its function');
-    }
+    if (this.#over) throw overError();
     if (!this.#unsure) this.#unsure = !keepsTransaction(text, this.#adapter.dialect);
     let value: T;
     try {
@@ -142,33 +140,38 @@ export class Attempt<Tx, S extends Session> {
     return error;
   }
 
-  #within<T>(fn: (tx: Tx) => Promise<T> | T): Promise<T> {
-    const scope = new Level<Tx>(
+  #within<T>(fn: (tx: Tx) => Promise<T> | T, parent: Level<Tx> | null = null): Promise<T> {
+    const scope: Level<Tx> = new Level<Tx>(
+      parent,
       (text, run) => this.statement(text, run),
-      (nested) => this.#savepoint(nested),
+      (nested) => this.#savepoint(nested, scope),
     );
     const tx = this.#adapter.handle(this.#session, scope);
     return this.#scopes.run(scope, async () => {
       try {
-        return await fn(tx);
+        const value = await fn(tx);
+        // A part of it would be committed without the rest.
+        if (scope.nesting > 0) throw overError();
+        return value;
       } finally {
         scope.open = false;
       }
     });
   }
 
-  async #savepoint<T>(fn: (tx: Tx) => Promise<T> | T): Promise<T> {
+  async #savepoint<T>(fn: (tx: Tx) => Promise<T> | T, parent: Level<Tx>): Promise<T> {
     const name = `eip_pool_${++this.#savepoints}`;
-    await this.statement('savepoint', () => this.#session.run(`SAVEPOINT ${name}`));
+    await parent.statement('savepoint', () => this.#session.run(`SAVEPOINT ${name}`));
     const before = this.#firstError;
     try {
-      const value = await this.#within(fn);
+      const value = await this.#within(fn, parent);
       // It swallowed an error, which undid what it had done.
       if (this.#session.status === 'failed') throw this.#firstError;
-      await this.statement('release', () => this.#session.run(`RELEASE SAVEPOINT ${name}`));
+      await parent.statement('release', () => this.#session.run(`RELEASE SAVEPOINT ${name}`));
       return value;
     } catch (error) {
-      if (this.#doom === null) {
+      // With what is around it, it was undone too, and the connection may be in somebody else's hands by now.
+      if (this.#doom === null && parent.usable) {
         // It undoes a failure, so it is none of the statements that are looked at.
         await this.#session.run(`ROLLBACK TO SAVEPOINT ${name}`);
         this.#firstError = before;
@@ -179,25 +182,40 @@ export class Attempt<Tx, S extends Session> {
 }
 
 class Level<Tx> implements Scope<Tx> {
+  readonly #parent: Level<Tx> | null;
   readonly #statement: <T>(text: string, run: () => Promise<T>) => Promise<T>;
   readonly #savepoint: <T>(fn: (tx: Tx) => Promise<T> | T) => Promise<T>;
   #last: Promise<unknown> = Promise.resolve();
   open: boolean = true;
+  /** Its savepoints that are not settled. */
+  nesting: number = 0;
 
-  constructor(statement: Scope<Tx>['statement'], savepoint: Scope<Tx>['transaction']) {
+  constructor(parent: Level<Tx> | null, statement: Scope<Tx>['statement'], savepoint: Scope<Tx>['transaction']) {
+    this.#parent = parent;
     this.#statement = statement;
     this.#savepoint = savepoint;
   }
 
-  statement<T>(text: string, run: () => Promise<T>): Promise<T> {
-    return this.#statement(text, run);
+  /** Do its function, and those around it, still run? */
+  get usable(): boolean {
+    return this.open && this.#parent?.usable !== false;
+  }
+
+  async statement<T>(text: string, run: () => Promise<T>): Promise<T> {
+    if (!this.usable) throw overError();
+    return await this.#statement(text, run);
   }
 
   transaction<T>(fn: (tx: Tx) => Promise<T> | T): Promise<T> {
-    const result = this.#last.then(() => this.#savepoint(fn));
+    this.nesting++;
+    const result = this.#last.then(() => this.#savepoint(fn)).finally(() => this.nesting--);
     this.#last = result.catch(() => {});
     return result;
   }
+}
+
+function overError(): EipPoolError {
+  return new EipPoolError('TRANSACTION_OVER', 'the transaction is over: await every statement inside its function');
 }
 
 function leftError(cause: unknown): EipPoolError {

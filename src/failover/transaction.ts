@@ -14,6 +14,8 @@ export interface Session {
   run(sql: string): Promise<unknown>;
   /** Writes the row that tells of this transaction. */
   mark(table: string, id: string): Promise<void>;
+  /** What must be known in case that the answer to COMMIT is lost. */
+  beforeCommit(): Promise<void>;
   /** False where the server answers that it rolled back instead. */
   commit(): Promise<boolean>;
   /** As the server said with its last reply; `failed` takes nothing but its end. */
@@ -93,6 +95,7 @@ export class Transactions<Tx, S extends Session> {
       const value = await attempt.work(fn);
       const marker = options.marker === null ? null : { table: options.marker, id: randomUUID() };
       if (marker !== null) await attempt.statement('insert into', () => session.mark(marker.table, marker.id));
+      await attempt.statement('select', () => session.beforeCommit());
       stop();
       return await this.#commit(attempt, session, marker, value);
     } catch (error) {

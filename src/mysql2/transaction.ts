@@ -63,6 +63,9 @@ export class Session implements TransactionSession {
     await this.watched(() => this.promised.query(`INSERT INTO ${table} (id) VALUES (?)`, [id]));
   }
 
+  /** MySQL keeps no record of its transactions. */
+  async beforeCommit(): Promise<void> {}
+
   /** The server answers it with OK, also where it had rolled back before; the status has told of that. */
   async commit(): Promise<boolean> {
     await this.run('COMMIT');

@@ -81,11 +81,13 @@ export class Session implements TransactionSession {
     this.#marked = true;
   }
 
-  async commit(): Promise<boolean> {
+  async beforeCommit(): Promise<void> {
     // What a marker tells, the server's own record need not.
-    if (!this.#marked && !this.#readOnly && this.identity !== null && this.status === 'open') {
-      this.id = await transactionIdOf(this.client);
-    }
+    if (this.#marked || this.#readOnly || this.identity === null || this.status !== 'open') return;
+    this.id = await transactionIdOf(this.client);
+  }
+
+  async commit(): Promise<boolean> {
     const { command } = await this.client.query('COMMIT');
     return command === 'COMMIT';
   }

@@ -30,6 +30,10 @@ class FakeSession implements Session {
     return this.#do(`mark ${table}`);
   }
 
+  async beforeCommit(): Promise<void> {
+    if (failures.has('ask')) await this.#do('ask');
+  }
+
   async commit(): Promise<boolean> {
     const { status } = this;
     await this.#do('COMMIT', () => (this.status = 'none'));
@@ -165,6 +169,42 @@ describe('a transaction', () => {
     expect((await settled(late)).error?.code).toBe('TRANSACTION_OVER');
   });
 
+  it('is not committed while a nested one still runs, which then runs nothing more anywhere', async () => {
+    let go = (): void => {};
+    const going = new Promise<void>((resolve) => (go = resolve));
+    const nested = async (inner: Tx): Promise<void> => {
+      await inner.query('insert');
+      await going;
+      await inner.query('update');
+    };
+    for (const outcome of ['ends', 'throws']) {
+      log = [];
+      let late: Promise<{ error?: { code?: string } }> | undefined;
+      const work = async (tx: Tx): Promise<void> => {
+        late = settled(tx.transaction(nested));
+        await tx.query('select 1');
+        if (outcome === 'throws') throw new Error('no');
+      };
+      expect(await settled(once(work))).toHaveProperty('error');
+      const before = log.at(-1);
+      go();
+      expect((await late)?.error?.code).toBe('TRANSACTION_OVER');
+      expect([before, log.at(-1), log.includes('COMMIT')]).toEqual(['release', 'release', false]);
+    }
+  });
+
+  it('takes no statement through the handle of a nested one that is over', async () => {
+    let kept: Tx | undefined;
+    const { error } = await settled(
+      once(async (tx) => {
+        await tx.transaction(async (inner) => void (kept = inner));
+        await kept!.query('insert');
+      }),
+    );
+    expect(error?.code).toBe('TRANSACTION_OVER');
+    expect(log).not.toContain('insert');
+  });
+
   it('begins on another connection when the first one breaks at BEGIN', async () => {
     fail('BEGIN', lost());
     await once(async (tx) => await tx.query('select 1'));
@@ -199,6 +239,12 @@ describe('a second run', () => {
       message: error.message,
     });
     expect(await settled(once(async (tx) => await tx.query('insert'), { retries: 1 }))).toEqual({ value: undefined });
+  });
+
+  it('follows a connection that was lost in what is asked before COMMIT', async () => {
+    fail('ask', lost());
+    expect(await settled(once(async () => 7, { retries: 1 }))).toEqual({ value: 7 });
+    expect(log).toEqual(['BEGIN', 'ask', 'close', 'BEGIN', 'ask', 'COMMIT', 'release']);
   });
 
   it('follows a serialization failure at COMMIT', async () => {
