@@ -40,7 +40,7 @@ beforeAll(async () => {
   await client.query('select set_config($1, $2, false)', ['app.dsn', dsn.join(' ')]);
   await client.query(`
     create server remote foreign data wrapper postgres_fdw options (host '${host}', port '${port}', dbname '${dbname}');
-    create user mapping for app server remote options (user '${user}', password '${password as string}');
+    create user mapping for app server remote options (user '${user}', password '${String(password)}');
     create foreign table far (n int) server remote options (table_name 't0')`);
   await client.query('select from far limit 1');
 }, 60_000);
