@@ -26,6 +26,7 @@ interface Iterator {
 
 interface PoolPrivate {
   readonly _draining: boolean;
+  readonly _waitingClientsQueue: TellingQueue;
   readonly _allObjects: Set<PooledResource>;
   readonly _availableObjects: { iterator(): Iterator };
   readonly _resourceLoans: Map<unknown, { readonly pooledResource: PooledResource }>;
@@ -49,12 +50,12 @@ interface Driver {
 
 const driver = genericPool as unknown as Driver;
 
-let newest: Request | undefined;
-
-/** Tells the request that `acquire` has just made. */
+/** Remembers the request that `acquire` has just made. */
 class TellingQueue extends driver.PriorityQueue {
+  newest: Request | undefined;
+
   override enqueue(request: Request, priority?: number): void {
-    newest = request;
+    this.newest = request;
     super.enqueue(request, priority);
   }
 }
@@ -66,13 +67,12 @@ export abstract class StockPool extends driver.Pool {
   }
 }
 
-/** Runs generic-pool's `acquire`; `made` gets the request before anything else happens to it. */
-export function acquiring<T>(acquire: () => T, made: (request: Request) => void): T {
-  newest = undefined;
-  const result = acquire();
-  if (newest !== undefined) made(newest);
-  newest = undefined;
-  return result;
+/** The request of the `acquire` that has just returned; undefined if it was refused, or has its resource already. */
+export function takeWaiting(pool: object): Request | undefined {
+  const { _waitingClientsQueue: queue } = priv(pool);
+  const request = queue.newest;
+  queue.newest = undefined;
+  return request?.state === 'PENDING' ? request : undefined;
 }
 
 function priv(pool: object): PoolPrivate {

@@ -93,10 +93,16 @@ export class Keeper {
     }
   }
 
-  /** Throws where a caller would wait for a name that has had no good answer yet. */
-  checkStart(): void {
+  /** Is there nothing that a caller has to be asked, or wait for, but his turn? */
+  get isCalm(): boolean {
+    return this.#usable.size > 0 && !this.endpoint.slept;
+  }
+
+  /** Rejects where a caller would wait for a name that has had no good answer yet. */
+  async ready(): Promise<void> {
     const { refusal } = this.endpoint;
     if (refusal !== null && this.#neverFollowed) throw refusal;
+    if (this.endpoint.slept) await this.endpoint.wake();
   }
 
   async destroy(value: unknown): Promise<void> {

@@ -5,7 +5,7 @@ import type { LookupFunction } from '../endpoint/lookup.js';
 import { readFailoverOptions, routeOf } from '../failover/options.js';
 import { integer } from '../options.js';
 import type { Endpoint } from '../sockets/endpoint.js';
-import { acquiring, isDraining, StockPool } from './internals.js';
+import { isDraining, StockPool, takeWaiting } from './internals.js';
 import { Keeper } from './keeper.js';
 import type { Factory, Options, Target } from './options.js';
 
@@ -29,34 +29,48 @@ class FollowingPool extends StockPool {
     return this.#keeper?.endpoint ?? null;
   }
 
-  override async acquire(priority?: number): Promise<unknown> {
+  override acquire(priority?: number): Promise<unknown> {
     const keeper = this.#keeper;
-    if (keeper === null) return await super.acquire(priority);
-    keeper.checkStart();
-    if (keeper.endpoint.slept) await keeper.endpoint.wake();
-    for (;;) {
-      const waiting: Promise<unknown> = acquiring(
-        () => super.acquire(priority),
-        (request) => queueMicrotask(() => keeper.wait(request, waiting)),
-      );
-      const resource = await waiting.catch((error: unknown) => {
-        throw keeper.explain(error);
-      });
+    if (keeper === null) return super.acquire(priority);
+    return keeper.isCalm ? this.#acquire(keeper, priority) : this.#enter(keeper, priority);
+  }
+
+  async #enter(keeper: Keeper, priority: number | undefined): Promise<unknown> {
+    await keeper.ready();
+    return await this.#acquire(keeper, priority);
+  }
+
+  /** Every caller comes by: one promise more than generic-pool's own, and nothing else while there is a resource. */
+  #acquire(keeper: Keeper, priority: number | undefined): Promise<unknown> {
+    const acquired = super.acquire(priority);
+    const request = takeWaiting(this);
+    if (request !== undefined) keeper.wait(request, acquired);
+    return acquired.then(
       // Design, endpoint rule 1: the answer of the moment in which the caller gets it.
-      if (keeper.isGood(resource)) return resource;
-      await super.destroy(resource);
-    }
+      (resource) => (keeper.isGood(resource) ? resource : this.#another(keeper, resource, priority)),
+      (error: unknown) => {
+        throw keeper.explain(error);
+      },
+    );
   }
 
-  override async release(resource: unknown): Promise<void> {
-    if (this.#keeper?.wasDestroyed(resource) === true && !this.isBorrowedResource(resource)) return;
-    const good = this.#keeper === null || !this.isBorrowedResource(resource) || this.#keeper.isGood(resource);
-    await (good ? super.release(resource) : super.destroy(resource));
+  async #another(keeper: Keeper, stale: unknown, priority: number | undefined): Promise<unknown> {
+    await super.destroy(stale);
+    return await this.#acquire(keeper, priority);
   }
 
-  override async destroy(resource: unknown): Promise<void> {
-    if (this.#keeper?.wasDestroyed(resource) === true && !this.isBorrowedResource(resource)) return;
-    await super.destroy(resource);
+  /** One that the pool destroyed while it was borrowed may be given back all the same. */
+  override release(resource: unknown): Promise<void> {
+    const keeper = this.#keeper;
+    if (keeper === null) return super.release(resource);
+    if (this.isBorrowedResource(resource))
+      return keeper.isGood(resource) ? super.release(resource) : super.destroy(resource);
+    return keeper.wasDestroyed(resource) ? Promise.resolve() : super.release(resource);
+  }
+
+  override destroy(resource: unknown): Promise<void> {
+    const taken = this.#keeper?.wasDestroyed(resource) === true && !this.isBorrowedResource(resource);
+    return taken ? Promise.resolve() : super.destroy(resource);
   }
 
   /** generic-pool has no other word for the end of a pool: after `drain()`, this is it. */
