@@ -49,6 +49,16 @@ describe('the old server is gone without a packet, and the name moves', () => {
     await expect.poll(() => pool.endpoint!.snapshot().sockets).toMatchObject({ connecting: 0, leaving: 0 });
   });
 
+  it('a read that ran there is answered by the next one', async () => {
+    pool = makePool(lab);
+    await fill(pool);
+    const read = pool.query<{ port: number }>('select pg_sleep(1), inet_server_port() as port');
+    await expect.poll(() => pool.idleCount).toBe(9);
+    await lab.hosts[0]!.blackhole();
+    await lab.move(lab.hosts[1]!);
+    expect((await read).rows[0]?.port).toBe(portOf(lab, 1));
+  });
+
   it('without an idle connection, leases are cut when drainMillis ends', async () => {
     pool = makePool(lab, { max: 2, failover: { drainMillis: 300 } });
     await fill(pool);
