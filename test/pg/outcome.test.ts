@@ -135,13 +135,13 @@ describe('the outcome, as PostgreSQL itself reports it, of', () => {
       database.restart().catch(() => {});
       const early = makePool(starting);
       await expect
-        .poll(() => outcomeAfter(() => early.query('select 1')), { timeout: 5_000 })
+        .poll(() => outcomeAfter(() => early.query('select 1')), { timeout: 10_000 })
         .toEqual({ code: '57P03', outcome: 'not-sent' });
       await early.end();
     } finally {
       await starting.close();
     }
-  });
+  }, 20_000);
 
   it('a session that idled for too long is unknown', async () => {
     const client = await pool.connect();

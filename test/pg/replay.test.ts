@@ -141,7 +141,7 @@ describe('a statement that its caller vouches for', () => {
 
 describe('a statement whose replay is cut off', () => {
   it('is not run a third time', async () => {
-    make({ failover: { drainMillis: 0 } });
+    make({ follow: { intervalMillis: 100 }, failover: { drainMillis: 0 } });
     const write = settled(pool.query({ text: 'insert into w select 1 from pg_sleep(1)', idempotent: true }));
     await inFlight();
     const replayed = next(pool.endpoint!, 'replay');
