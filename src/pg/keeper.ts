@@ -263,19 +263,18 @@ export class Keeper {
 
   /** Design, endpoint rule 1: at the hand-out the address is compared once more, since hooks take their time. */
   #hand(making: Making, client: pg.PoolClient, release: Release): void {
-    const { item } = making;
     const socket = this.#alive.get(client);
     if (socket === undefined ? streamOf(client) instanceof TrackedSocket : !this.#isCurrent(socket)) {
       release(true);
-      this.#again(item);
+      this.#again(making.item);
     } else if (this.#roles !== null && socket !== undefined && !this.#usable.has(client)) {
       void this.#roles.examine(client, socket).then((refusal) => {
         process.nextTick(() => this.#examined(making, client, release, refusal));
       });
     } else if (this.#options.pause.on) {
       release();
-      this.#again(item);
-    } else item.callback(undefined, client, release);
+      this.#again(making.item);
+    } else making.item.callback(undefined, client, release);
   }
 
   #examined(making: Making, client: pg.PoolClient, release: Release, refusal: unknown): void {

@@ -36,7 +36,7 @@ describe('in a VPC of the lab', () => {
 
 describe('the old server is gone without a packet, and the name moves', () => {
   it('it is found dead by a ping, and what runs there is cut', async () => {
-    pool = makePool(lab, { failover: { drainMillis: 60_000 } });
+    pool = makePool(lab, { failover: { drainMillis: 60_000, replay: 'none' } });
     await fill(pool);
     const stuck = settled(pool.query('select pg_sleep(60)'));
     await expect.poll(() => pool.idleCount).toBe(9);
@@ -49,8 +49,18 @@ describe('the old server is gone without a packet, and the name moves', () => {
     await expect.poll(() => pool.endpoint!.snapshot().sockets).toMatchObject({ connecting: 0, leaving: 0 });
   });
 
+  it('a read that ran there is answered by the next one', async () => {
+    pool = makePool(lab);
+    await fill(pool);
+    const read = pool.query<{ port: number }>('select pg_sleep(1), inet_server_port() as port');
+    await expect.poll(() => pool.idleCount).toBe(9);
+    await lab.hosts[0]!.blackhole();
+    await lab.move(lab.hosts[1]!);
+    expect((await read).rows[0]?.port).toBe(portOf(lab, 1));
+  });
+
   it('without an idle connection, leases are cut when drainMillis ends', async () => {
-    pool = makePool(lab, { max: 2, failover: { drainMillis: 300 } });
+    pool = makePool(lab, { max: 2, failover: { drainMillis: 300, replay: 'none' } });
     await fill(pool);
     const stuck = [1, 2].map(() => settled(pool.query('select pg_sleep(60)')));
     const waiting = serverOf(pool);

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { stat, writeFile, chown } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
@@ -19,7 +18,7 @@ import {
   STAYS,
   UP_TO_15,
 } from './effects.js';
-import { startServers } from './support.js';
+import { makeStandby, startServers } from './support.js';
 
 let lab: Lab;
 let admin: (sql: string) => Promise<Record<string, unknown>[]>;
@@ -190,10 +189,7 @@ describe('a standby, which is read-only throughout, lets pass', () => {
     try {
       const { database, id } = standby.hosts[0]!;
       await database.query('alter role app superuser');
-      const folder = path.join(standby.snapshot().folder!, id, 'data');
-      const { uid, gid } = await stat(folder);
-      await writeFile(path.join(folder, 'standby.signal'), '');
-      await chown(path.join(folder, 'standby.signal'), uid, gid);
+      await makeStandby(standby, id);
       await database.restart();
       const on = await superuser(standby);
       for (const [sql, witness] of ON_A_STANDBY) await proveThatItStays(sql, witness, on);

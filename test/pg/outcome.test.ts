@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/pg/index.js';
-import { kill, makePool, resetLab, settled, startServers } from './support.js';
+import { streamOf } from '../../src/pg/internals.js';
+import { kill, makePool, makeStandby, resetLab, settled, startServers } from './support.js';
 
 let lab: Lab;
 let pool: Pool;
+const ASLEEP = "select from pg_stat_activity where wait_event = 'PgSleep'";
 
 beforeAll(async () => {
   lab = await startServers();
@@ -88,10 +91,9 @@ describe('the outcome, as PostgreSQL itself reports it, of', () => {
   });
 
   it('a statement whose server shuts down at once is unknown', async () => {
-    const waitFor = "select from pg_stat_activity where wait_event = 'PgSleep'";
     const client = await pool.connect();
     const sleeping = outcomeAfter(() => client.query('select pg_sleep(30)'));
-    await expect.poll(async () => (await lab.hosts[0]!.database.query(waitFor)).length).toBe(1);
+    await expect.poll(async () => (await lab.hosts[0]!.database.query(ASLEEP)).length).toBe(1);
     const [row] = await lab.hosts[0]!.database.query<{ path: string }>(
       "select current_setting('data_directory') as path",
     );
@@ -105,6 +107,55 @@ describe('the outcome, as PostgreSQL itself reports it, of', () => {
       client.release(true);
       await lab.hosts[0]!.database.restart();
     }
+  });
+
+  it('a statement whose server lost another backend is unknown', async () => {
+    const [client, victim] = await Promise.all([pool.connect(), pool.connect()]);
+    const notices: unknown[] = [];
+    client.on('notice', ({ code }) => void notices.push(code));
+    victim.on('error', () => {});
+    const pid = (await victim.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
+    const sleeping = outcomeAfter(() => client.query('select pg_sleep(30)'));
+    await expect.poll(async () => (await lab.hosts[0]!.database.query(ASLEEP)).length).toBe(1);
+    process.kill(pid, 'SIGKILL');
+    expect(await sleeping).toEqual({ code: 'Connection terminated unexpectedly', outcome: 'unknown' });
+    // The server says 57P02 as a warning, before it ends every session.
+    expect(notices).toEqual(['57P02']);
+    for (const each of [client, victim]) each.release(true);
+    await expect.poll(async () => (await settled(lab.hosts[0]!.database.query('select 1'))).error).toBeUndefined();
+  });
+
+  it('a server that is starting is not-sent', async () => {
+    const starting = await startServers({ hosts: 1 });
+    try {
+      const { database, id } = starting.hosts[0]!;
+      await database.query('alter system set hot_standby = off');
+      await makeStandby(starting, id);
+      // It never says that it is ready.
+      database.restart().catch(() => {});
+      const early = makePool(starting);
+      await expect
+        .poll(() => outcomeAfter(() => early.query('select 1')), { timeout: 10_000 })
+        .toEqual({ code: '57P03', outcome: 'not-sent' });
+      await early.end();
+    } finally {
+      await starting.close();
+    }
+  }, 20_000);
+
+  it('a session that idled for too long is unknown', async () => {
+    const client = await pool.connect();
+    await client.query('set idle_session_timeout = 100');
+    const error = await new Promise<Error & { code?: string }>((resolve) => client.once('error', resolve));
+    expect([error.code, outcomeOf(error)]).toEqual(['57P05', 'unknown']);
+    client.release(true);
+  });
+
+  it('a statement in a session that breaks the protocol is unknown', async () => {
+    const client = await pool.connect();
+    (streamOf(client) as Writable).write(Buffer.from([1, 0, 0, 0, 4]));
+    expect(await outcomeAfter(() => client.query('select 1'))).toEqual({ code: '08P01', outcome: 'unknown' });
+    client.release(true);
   });
 
   it('a session that idled in its transaction for too long is unknown', async () => {
@@ -167,6 +218,31 @@ describe('the outcome, as PostgreSQL itself reports it, of', () => {
     const refused = makePool(lab);
     expect(await outcomeAfter(() => refused.query('select 1'))).toEqual({ code: 'ECONNREFUSED', outcome: 'not-sent' });
     await Promise.all([wrong.end(), nowhere.end(), refused.end()]);
+  });
+
+  it.each([
+    ['nxdomain', 'ENOTFOUND'],
+    ['servfail', 'ESERVFAIL'],
+    ['empty', 'NO_ADDRESS'],
+    ['drop', 'LOOKUP_TIMEOUT'],
+  ] as const)('a first look-up that fails (%s) is not-sent', async (kind, code) => {
+    lab.dns.setMode({ kind });
+    const lost = makePool(lab, { follow: { lookupTimeoutMillis: 200 } });
+    expect(await outcomeAfter(() => lost.query('select 1'))).toEqual({ code, outcome: 'not-sent' });
+    await lost.end();
+  });
+
+  it('a wait that the end of the pool or of a pause ended is not-sent', async () => {
+    const small = makePool(lab, { max: 1 });
+    const client = await small.connect();
+    const paused = small.pause();
+    small.resume();
+    expect(await outcomeAfter(() => paused)).toEqual({ code: 'PAUSE_ENDED', outcome: 'not-sent' });
+    const waiting = outcomeAfter(() => small.query('select 1'));
+    const ended = small.end();
+    expect(await waiting).toEqual({ code: 'POOL_ENDED', outcome: 'not-sent' });
+    client.release();
+    await ended;
   });
 
   it('a wait that ended without a server is not-sent', async () => {

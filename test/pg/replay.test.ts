@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { outcomeOf, type ReplayEvent } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
@@ -135,6 +136,59 @@ describe('a statement that its caller vouches for', () => {
     expect(await written(1)).toBe(1);
     expect(replays).toMatchObject([{ statement: 'insert', why: 'idempotent' }]);
     await lab.hosts[1]!.database.query('truncate w');
+  });
+});
+
+describe('a statement whose replay is cut off', () => {
+  it('is not run a third time', async () => {
+    make({ follow: { intervalMillis: 100 }, failover: { drainMillis: 0 } });
+    const write = settled(pool.query({ text: 'insert into w select 1 from pg_sleep(1)', idempotent: true }));
+    await inFlight();
+    const replayed = next(pool.endpoint!, 'replay');
+    await lab.move(lab.hosts[1]!);
+    await replayed;
+    await lab.move(lab.hosts[0]!);
+    expect((await write).error).toMatchObject({ code: 'ADDRESS_LEFT' });
+    // Time enough for a third one to come.
+    await Promise.all([serverOf(pool), serverOf(pool)]);
+    expect(replays).toHaveLength(1);
+  });
+});
+
+describe('a statement of which nothing was written', () => {
+  /** The connection of the next statement is found closed when it is about to be used. */
+  function breakNext(): void {
+    pool.once('acquire', (client: pg.PoolClient) => void client.end());
+  }
+
+  it.each(['unsent', 'reads'] as const)('is run on another connection, a write too, with replay %s', async (replay) => {
+    make({ failover: { replay } });
+    await fill(pool, 2);
+    const before = await written(0);
+    breakNext();
+    expect((await pool.query('insert into w values (1)')).rowCount).toBe(1);
+    expect(await written(0)).toBe(before + 1);
+    expect(replays).toMatchObject([{ statement: 'insert', why: 'not-sent', outcome: 'not-sent' }]);
+  });
+
+  it('fails with replay none', async () => {
+    make({ failover: { replay: 'none' } });
+    await fill(pool, 2);
+    breakNext();
+    const { error } = await settled(pool.query('insert into w values (1)'));
+    expect(outcomeOf(error)).toBe('not-sent');
+    expect(replays).toEqual([]);
+  });
+
+  it('is run again once: where that one breaks too, its caller is told', async () => {
+    make();
+    await fill(pool, 3);
+    const before = await written(0);
+    breakNext();
+    pool.endpoint!.once('replay', breakNext);
+    const { error } = await settled(pool.query('insert into w values (1)'));
+    expect(outcomeOf(error)).toBe('not-sent');
+    expect([replays.length, await written(0)]).toEqual([1, before]);
   });
 });
 

@@ -1,3 +1,5 @@
+import { chown, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type pg from 'pg';
 import { expect } from 'vitest';
 import type { MoveEvent } from '../../src/index.js';
@@ -71,4 +73,12 @@ export async function kill(lab: Lab, pool: Pool): Promise<void> {
   lab.hosts[0]!.kill();
   await gone;
   await expect.poll(() => pool.idleCount).toBe(0);
+}
+
+/** From its next start on, that server is in recovery: a standby that has no primary. */
+export async function makeStandby(lab: Lab, host: string): Promise<void> {
+  const folder = path.join(lab.snapshot().folder!, host, 'data');
+  const { uid, gid } = await stat(folder);
+  await writeFile(path.join(folder, 'standby.signal'), '');
+  await chown(path.join(folder, 'standby.signal'), uid, gid);
 }
