@@ -2,11 +2,18 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    root: new URL('..', import.meta.url).pathname,
     globalSetup: ['./test/mysql-server.setup.ts'],
     setupFiles: ['./test/console.setup.ts'],
-    root: new URL('..', import.meta.url).pathname,
     reporters: ['default', './test/summary-reporter.ts'],
+    projects: [
+      { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true,
+        // They need the machine for themselves: one after the other, after all others.
+        test: { name: 'alone', include: ['test/**/*.alone.ts'], fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });
 export default config;

@@ -1,5 +1,6 @@
 import { serve } from '../../src/cli/failover/rpc.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
+import { pin } from './pin.js';
 
 /** Where the server is: by its name for a pool that follows, by its address for one that does not. */
 export interface Server {
@@ -13,7 +14,7 @@ export interface Server {
 export type Databases = 'embedded-postgres' | 'mariadb';
 
 export interface LabMethods {
-  start(databases: Databases): Promise<Server>;
+  start(argument: { readonly databases: Databases; readonly pinned: boolean }): Promise<Server>;
   /** How many questions its DNS server has been asked. */
   dnsQueries(): Promise<number>;
 }
@@ -24,7 +25,8 @@ let lab: Lab | undefined;
 
 serve<LabMethods>(
   {
-    async start(databases) {
+    async start({ databases, pinned }) {
+      if (pinned) pin('servers');
       lab = await startLab({
         databases,
         hosts: 1,

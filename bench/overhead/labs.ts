@@ -9,14 +9,19 @@ interface Started {
 
 /** Each kind of server is started when it is first needed. */
 export class Labs {
+  readonly #pinned: boolean;
   readonly #started: Map<Databases, Started> = new Map();
+
+  constructor(pinned: boolean) {
+    this.#pinned = pinned;
+  }
 
   async get(databases: Databases): Promise<Started> {
     const found = this.#started.get(databases);
     if (found !== undefined) return found;
     const child = new Child<LabMethods>(fileURLToPath(new URL('lab-process.js', import.meta.url)));
     try {
-      const started = { server: await child.call('start', databases), process: child };
+      const started = { server: await child.call('start', { databases, pinned: this.#pinned }), process: child };
       this.#started.set(databases, started);
       return started;
     } catch (error) {

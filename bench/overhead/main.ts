@@ -5,6 +5,7 @@ import { compare, compareDelays, interval, type Rounds } from './compare.js';
 import { type DriverName, DRIVERS, loadDriver } from './driver.js';
 import { dnsPerHour, memoryPerConnection } from './idle-costs.js';
 import { Labs } from './labs.js';
+import { pin } from './pin.js';
 
 const HELP = `Usage: npm run bench:overhead -- [options]
 
@@ -17,6 +18,7 @@ loop's delay under the same load, memory for each idle connection, and DNS quest
   --slice-millis N  (250)
   --at-a-time N,N   callers at a time (1,10,100)
   --dns-seconds N   how long DNS questions are counted (60)
+  --no-pin          leave it to Linux on which cores client and servers run
 `;
 
 const POOL_SIZE = 10;
@@ -31,6 +33,7 @@ const { values: flags } = parseArgs({
     'slice-millis': { type: 'string', default: '250' },
     'at-a-time': { type: 'string', default: '1,10,100' },
     'dns-seconds': { type: 'string', default: '60' },
+    'no-pin': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -56,8 +59,10 @@ function chosen(list: string): DriverName[] {
 async function bench(names: readonly DriverName[]): Promise<void> {
   const [cpu] = os.cpus();
   console.log(`${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`);
-  console.log(`${flags.rounds} rounds, slices of ${flags['slice-millis']} ms, pools of ${POOL_SIZE}`);
-  const labs = new Labs();
+  const pinned = !flags['no-pin'] && pin('client');
+  const where = pinned ? 'client and servers on a core each' : 'not pinned to cores';
+  console.log(`${flags.rounds} rounds, slices of ${flags['slice-millis']} ms, pools of ${POOL_SIZE}, ${where}`);
+  const labs = new Labs(pinned);
   try {
     if (measured.has('rate')) await rates(names, labs);
     if (measured.has('delay')) await delays(names, labs);

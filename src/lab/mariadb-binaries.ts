@@ -57,7 +57,9 @@ async function systemServer(server: string, template: string, runAs: RunAs): Pro
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
   ];
-  await run(install, [...flags, '--skip-name-resolve']).catch((error: unknown) => {
+  // A server that starts removes what looks like a dead one's temporary tables, also those of another that starts.
+  const env = { ...process.env, TMPDIR: dirname(template) };
+  await run(install, [...flags, '--skip-name-resolve'], { env }).catch((error: unknown) => {
     throw new EipPoolError('LAB_UNAVAILABLE', `${install} failed: ${messageOf(error)}`, { cause: error });
   });
   return { server, flags: [], environment: {}, template, runAs };

@@ -3,13 +3,14 @@ import type { Dialect } from './statement.js';
 /**
  * Built-in functions, and some of the extensions that come with the servers, that a READ ONLY transaction lets pass although
  * they leave something behind, or belong to the session that is lost. `*` stands for any ending. What READ ONLY refuses
- * (`nextval`, `setval`) needs no entry. test/pg/effects.test.ts and its like prove the entries on real servers.
+ * (`nextval`, `setval`) needs no entry. test/pg/effects.test.ts proves the entries on real servers, and that no volatile
+ * function of PostgreSQL and its extensions is forgotten.
  *
  * Sources: PostgreSQL 18 manual, chapter 9.28 (system administration), 9.30, 33.4 (large objects; refused there from 16 on),
  * 9.15.3 (functions that run a query given as text), appendix F; `src/backend/tcop/utility.c`,
  * `PreventCommandIfReadOnly`. MySQL 8.4 manual, 14.14 (locking), 14.15, 14.18; MariaDB knowledge base, sequences.
  */
-const POSTGRES: readonly string[] = [
+export const POSTGRES_EFFECTS: readonly string[] = [
   // Large objects, and files of the server.
   'lo_*',
   'lowrite',
@@ -23,7 +24,6 @@ const POSTGRES: readonly string[] = [
   'pg_sync_replication_slots',
   'pg_switch_*',
   'pg_wal_replay_*',
-  'pg_xlog_replay_*',
   'pg_promote',
   'pg_start_backup',
   'pg_stop_backup',
@@ -40,10 +40,23 @@ const POSTGRES: readonly string[] = [
   'pg_log_*',
   'pg_stat_reset*',
   'pg_stat_statements_reset',
-  // The session, and transaction ids that are used up.
+  'pg_buffercache_evict*',
+  'autoprewarm_*',
+  // The session, what it did before, and ids that are used up.
   'set_config',
+  'setseed',
+  'set_limit',
+  'isn_weak',
+  'lastval',
+  'currval',
+  'pg_export_snapshot',
   'txid_current',
   'pg_current_xact_id',
+  'pg_nextoid',
+  // The catalog: the planner's statistics, collations.
+  'pg_clear_*',
+  'pg_restore_*',
+  'pg_import_system_collations',
   // Indexes and storage.
   'brin_*',
   'gin_clean_pending_list',
@@ -93,7 +106,7 @@ const MYSQL: readonly string[] = [
 ];
 
 /** Matches a call of any of them. */
-export const EFFECTS: Readonly<Record<Dialect, RegExp>> = { postgres: callOf(POSTGRES), mysql: callOf(MYSQL) };
+export const EFFECTS: Readonly<Record<Dialect, RegExp>> = { postgres: callOf(POSTGRES_EFFECTS), mysql: callOf(MYSQL) };
 
 function callOf(names: readonly string[]): RegExp {
   const calls = names.map((name) =>

@@ -25,7 +25,7 @@ import {
   waiting,
 } from './internals.js';
 import { Leases } from './leases.js';
-import { type Making, Makings } from './makings.js';
+import { Making, Makings } from './makings.js';
 import { PooledConnection, type PoolSide } from './pooled-connection.js';
 import { Roles } from './roles.js';
 import { refusalOf } from './server-errors.js';
@@ -57,8 +57,8 @@ export class Keeper {
   readonly #entrance: Entrance;
   readonly #roles: Roles | null;
   readonly #side: PoolSide;
-  readonly #makings: Makings = new Makings();
   readonly #turns: Turns = new Turns();
+  readonly #makings: Makings = new Makings(this.#turns);
   readonly #leases: Leases;
   /** Connections on which the next statement can run, leased or idle. */
   readonly #usable: Set<pg.PoolClient> = new Set();
@@ -132,15 +132,15 @@ export class Keeper {
     this.#waits.begin(item);
     this.#turns.note(item);
     if (this.#options.pause.on) return this.#turns.queueAgain(this.#pool, item);
-    let making: Making | undefined;
+    const making = new Making(item);
     try {
       makeClient(this.#options.stock, this.#pool, {
         callback: (error, made, release) => {
-          if (made !== undefined) this.#hand(item, made, release);
-          else if (making?.relieved !== true) this.#failed(item, making?.socket, error);
+          if (made !== undefined) this.#hand(making, made, release);
+          else if (!making.relieved) this.#failed(making, error);
         },
         get timedOut(): boolean {
-          return item.timedOut === true;
+          return making.item.timedOut === true;
         },
       });
     } catch (error) {
@@ -148,7 +148,7 @@ export class Keeper {
       throw error;
     }
     const client = newestClient(this.#pool);
-    if (client !== undefined) making = this.#look(client, item);
+    if (client !== undefined) this.#look(client, making);
   }
 
   /** The pool was told to end: nobody waits any longer. The clients that drain are waited for. */
@@ -221,15 +221,15 @@ export class Keeper {
   }
 
   /** From here on the pool knows what becomes of the client. */
-  #look(client: pg.PoolClient, item: PendingItem): Making {
-    const stream = streamOf(client);
-    const socket = stream instanceof TrackedSocket ? stream : null;
-    const making = this.#makings.add(client, item, socket);
-    if (socket === null) return making;
+  #look(client: pg.PoolClient, making: Making): void {
+    this.#makings.add(client, making);
+    const socket = streamOf(client);
+    if (!(socket instanceof TrackedSocket)) return;
+    making.socket = socket;
     this.#alive.set(client, socket);
     client.once('end', () => this.#onEnd(client, socket));
     const handshake = followHandshake(client, socket);
-    if (this.#roles === null) client.once('connect', () => this.#waits.end(item));
+    if (this.#roles === null) client.once('connect', () => this.#arrived(client));
     else {
       handshake.deferred = true;
       this.#roles.watch(client, () => [...this.#alive.keys()]);
@@ -237,7 +237,11 @@ export class Keeper {
     if (client.listenerCount('error') === 0 && !('endpoint' in client)) client.on('error', () => {});
     socket.follow({ persist: (cause) => this.#persistsAfter(cause) });
     socket.carry(new PooledConnection(this.#side, client));
-    return making;
+  }
+
+  #arrived(client: pg.PoolClient): void {
+    const making = this.#makings.arrive(client);
+    if (making !== undefined) this.#waits.end(making.item);
   }
 
   #onEnd(client: pg.PoolClient, { dialledAddress }: TrackedSocket): void {
@@ -249,24 +253,24 @@ export class Keeper {
 
   /** It has logged in, and the hook for new connections is done. */
   #made(client: pg.PoolClient): void {
+    this.#arrived(client);
     const making = this.#makings.end(client);
-    if (making === undefined) return;
-    this.#waits.end(making.item);
-    if (making.socket !== null && !this.#isCurrent(making.socket)) return;
+    if (making === undefined || (making.socket !== null && !this.#isCurrent(making.socket))) return;
     this.#everConnected = true;
     this.#usable.add(client);
     this.#relax();
   }
 
   /** Design, endpoint rule 1: at the hand-out the address is compared once more, since hooks take their time. */
-  #hand(item: PendingItem, client: pg.PoolClient, release: Release): void {
+  #hand(making: Making, client: pg.PoolClient, release: Release): void {
+    const { item } = making;
     const socket = this.#alive.get(client);
     if (socket === undefined ? streamOf(client) instanceof TrackedSocket : !this.#isCurrent(socket)) {
       release(true);
       this.#again(item);
     } else if (this.#roles !== null && socket !== undefined && !this.#usable.has(client)) {
       void this.#roles.examine(client, socket).then((refusal) => {
-        process.nextTick(() => this.#examined(item, client, release, refusal));
+        process.nextTick(() => this.#examined(making, client, release, refusal));
       });
     } else if (this.#options.pause.on) {
       release();
@@ -274,25 +278,22 @@ export class Keeper {
     } else item.callback(undefined, client, release);
   }
 
-  #examined(item: PendingItem, client: pg.PoolClient, release: Release, refusal: unknown): void {
-    const expired = item.timedOut === true;
+  #examined(making: Making, client: pg.PoolClient, release: Release, refusal: unknown): void {
     if (refusal === null) {
       this.#made(client);
-      if (expired) release();
-      else this.#hand(item, client, release);
-      return;
+      if (making.item.timedOut === true) return release();
+      return this.#hand(making, client, release);
     }
-    const socket = this.#alive.get(client);
     this.#makings.end(client);
     release(true);
-    if (!expired) this.#failed(item, socket, refusal as Error);
+    if (making.item.timedOut !== true) this.#failed(making, refusal as Error);
   }
 
   #isCurrent({ state, destroyed }: TrackedSocket): boolean {
     return !destroyed && (state.kind === 'handshake' || state.kind === 'open') && this.#endpoint.has(state.address);
   }
 
-  #failed(item: PendingItem, socket: TrackedSocket | null | undefined, error: Error | undefined): void {
+  #failed({ item, socket }: Making, error: Error | undefined): void {
     const failures = new Map(socket?.failures);
     if (socket?.dialledAddress != null) failures.set(socket.dialledAddress, error);
     this.#trouble.note(failures, error);

@@ -15,4 +15,8 @@ export class Turns {
     const own = this.#turns.get(item) ?? 0;
     queueBefore(pool, item, (other) => (this.#turns.get(other) ?? Infinity) > own);
   }
+
+  isBefore(item: PendingItem, other: PendingItem): boolean {
+    return (this.#turns.get(item) ?? 0) < (this.#turns.get(other) ?? 0);
+  }
 }

@@ -29,8 +29,8 @@ export const MUTANTS: Readonly<Record<'unknownWrites' | 'recheck' | 'call', Muta
       },
       {
         file: 'pg/keeper.js',
-        find: 'return this.#endpoint.has(state.address);',
-        replace: 'return true;',
+        find: ' && this.#endpoint.has(state.address)',
+        replace: '',
       },
     ],
   },

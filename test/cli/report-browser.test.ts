@@ -13,7 +13,7 @@ const chromium = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/google
 const keep = process.env['EIP_POOL_KEEP_SCREENSHOTS'] === '1';
 const reason = chromium === undefined ? ' (skipped: no Chromium; install the package `chromium`, or set CHROMIUM)' : '';
 
-describe.skipIf(chromium === undefined)(`the report in a real browser${reason}`, () => {
+describe.skipIf(chromium === undefined)(`the report in a real browser${reason}`, { timeout: 60_000 }, () => {
   let directory: string;
   let browser: Browser;
   let page: Page;
@@ -56,7 +56,7 @@ describe.skipIf(chromium === undefined)(`the report in a real browser${reason}`,
   }, 60_000);
   afterAll(async () => {
     await browser?.close();
-    if (!keep) rmSync(directory, { recursive: true, force: true });
+    if (!keep) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   });
 
   it('shows every client and fault, and how long it was down, before anything is scrolled', async () => {
@@ -122,7 +122,7 @@ describe.skipIf(chromium === undefined)(`the report in a real browser${reason}`,
     await open('full.html', 'dark', 1_032);
     expect(await evaluate(`document.documentElement.scrollWidth`)).toBeLessThanOrEqual(1_032);
     await page.emulateMediaType('screen');
-  }, 60_000);
+  });
 
   it('is made for assistive technology: captions, scopes, one first heading, names of pictures', async () => {
     await open('full.html');

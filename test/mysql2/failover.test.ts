@@ -36,7 +36,7 @@ async function move(index: number): Promise<{ from: string; to: string }> {
   return await lab.move(lab.hosts[index]!);
 }
 
-const slow = (from: Pool): ReturnType<typeof settled> => settled(from.promise().query('select sleep(30)'));
+const slow = (from: Pool): ReturnType<typeof settled> => settled(from.promise().query('do sleep(30)'));
 /** A statement that is on its way holds the first of the pool's connections. */
 const busy = async (count: number): Promise<void> => {
   await expect.poll(() => countsOf(pool).idle).toBe(10 - count);

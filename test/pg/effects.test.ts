@@ -1,107 +1,114 @@
 import { existsSync } from 'node:fs';
+import { stat, writeFile, chown } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { POSTGRES_EFFECTS } from '../../src/outcome/effects.js';
 import { onlyReads } from '../../src/outcome/reads.js';
 import type { Lab } from '../../src/lab/index.js';
+import {
+  BY_THEMSELVES,
+  HARMLESS,
+  NOT_FOR_CLIENTS,
+  OF_THE_SESSION,
+  ON_A_STANDBY,
+  PASSES,
+  REFUSED,
+  SOURCE_ONLY,
+  STAYS,
+  UP_TO_15,
+} from './effects.js';
 import { startServers } from './support.js';
 
-/** Each call is let pass by READ ONLY, and something is different afterwards: this is why it is in the list. */
 let lab: Lab;
 let admin: (sql: string) => Promise<Record<string, unknown>[]>;
 let client: pg.Client;
 const file = path.join(os.tmpdir(), `eip-pool-effects-${process.pid}`);
 
 beforeAll(async () => {
-  lab = await startServers({ hosts: 1, postgres: { settings: { wal_level: 'logical' } } });
+  const settings = { wal_level: 'logical', shared_preload_libraries: 'pg_stat_statements,pg_prewarm' };
+  lab = await startServers({ hosts: 1, postgres: { settings } });
   const { database } = lab.hosts[0]!;
   admin = (sql) => database.query(sql);
-  await admin('alter role app superuser');
-  client = new pg.Client({ host: database.address, port: database.port, ...lab.connection });
-  await client.connect();
-  for (const name of ['dblink', 'tablefunc', 'xml2', 'pg_surgery', 'pg_visibility']) {
-    await client.query(`create extension ${name}`);
-  }
+  client = await superuser(lab);
+  for (const { name } of await admin(EXTENSIONS))
+    await client.query(`create extension if not exists "${String(name)}" cascade`);
   await client.query(PREPARED);
   const { host, port, user, password, database: dbname } = client;
   const dsn = Object.entries({ host, port, user, password, dbname }).map(([name, value]) => `${name}=${value}`);
   await client.query('select set_config($1, $2, false)', ['app.dsn', dsn.join(' ')]);
+  await client.query(`
+    create server remote foreign data wrapper postgres_fdw options (host '${host}', port '${port}', dbname '${dbname}');
+    create user mapping for app server remote options (user '${user}', password '${String(password)}');
+    create foreign table far (n int) server remote options (table_name 't0')`);
+  await client.query('select from far limit 1');
 }, 60_000);
 afterAll(async () => {
   await client?.end();
   await lab?.close();
 });
 
-async function readOnly(sql: string): Promise<unknown> {
-  await client.query('begin read only');
+async function superuser(of: Lab): Promise<pg.Client> {
+  const { database } = of.hosts[0]!;
+  // A server that has become a standby knows already.
+  await database.query('alter role app superuser').catch(() => {});
+  const made = new pg.Client({ host: database.address, port: database.port, ...of.connection });
+  await made.connect();
+  return made;
+}
+
+async function readOnly(sql: string, on: pg.Client = client): Promise<unknown> {
+  await on.query('begin read only');
   try {
-    const { rows } = await client.query<{ v: unknown }>(sql);
-    await client.query('commit');
+    const { rows } = await on.query<{ v: unknown }>(sql);
+    await on.query('commit');
     return rows[0]?.v;
   } catch (error) {
-    await client.query('rollback');
+    await on.query('rollback');
     throw error;
   }
 }
+
+/** READ ONLY lets it pass, and something is different afterwards. */
+async function proveThatItStays(sql: string, witness: string, on: pg.Client = client): Promise<void> {
+  const seen = async (): Promise<unknown> => (await on.query<{ v: unknown }>(witness)).rows[0]?.v;
+  const before = await seen();
+  await readOnly(sql, on);
+  await expect.poll(seen).not.toEqual(before);
+  expect(onlyReads(sql, 'postgres')).toBe(false);
+}
+
+/** All that come with the server, but for languages. */
+const EXTENSIONS = "select name from pg_available_extensions where name !~ 'pl(python|perl|tcl)' order by name";
 
 const PREPARED = `
   create table t0 (n int, a int[]);
   create index brin on t0 using brin (n) with (pages_per_range = 1);
   create index gin on t0 using gin (a);
   insert into t0 select n, array[n] from generate_series(1, 1000) as n;
+  analyze t0;
+  create table t (n int);
+  create sequence q;
   create table x (a int, b text);
   insert into x values (1, '<a/>');
   create view lateral_t as select pg_advisory_lock(8)::text as a, '1' as b`;
 
-/** What tells that something has happened. */
-const lsn = 'select pg_current_wal_insert_lsn()::text as v';
-const locks = "select count(*)::int as v from pg_locks where locktype = 'advisory'";
-const slots = 'select count(*)::int as v from pg_replication_slots';
-const nextId = 'select pg_snapshot_xmax(pg_current_snapshot())::text as v';
-
 describe('READ ONLY lets pass, with an effect that stays,', () => {
-  it.each([
-    ["select pg_logical_emit_message(false, 'a', 'b') as v", lsn],
-    ["select pg_create_physical_replication_slot('one', true) as v", slots],
-    ["select pg_copy_physical_replication_slot('one', 'two') as v", slots],
-    ["select pg_drop_replication_slot('two') as v", slots],
-    ["select pg_create_restore_point('here') as v", lsn],
-    ['select pg_switch_wal() as v', lsn],
-    ['select pg_advisory_lock(1) as v', locks],
-    ['select pg_try_advisory_lock(2) as v', locks],
-    ['select pg_advisory_unlock_all() as v', locks],
-    ["select set_config('app.setting', '7', false) as v", "select current_setting('app.setting', true) as v"],
-    ['select txid_current() as v', nextId],
-    ['select pg_current_xact_id() as v', nextId],
-    ["select query_to_xml('select pg_advisory_lock(3)', true, true, '') as v", locks],
-    ["select ts_stat('select to_tsvector(pg_advisory_lock(4)::text)') as v", locks],
-    ['select pg_stat_reset_shared(null) as v', 'select stats_reset::text as v from pg_stat_bgwriter'],
-    ["select pg_replication_origin_create('o') as v", 'select count(*)::int as v from pg_replication_origin'],
-    ["select dblink_connect('c', current_setting('app.dsn')) as v", 'select dblink_get_connections() as v'],
-    ["select 1 as v from crosstab('select pg_advisory_lock(5)::text, $$1$$, $$1$$') as c(a text, b text)", locks],
-    ["select 1 as v from connectby('lateral_t', 'a', 'b', '1', 0) as c(a text, b text, l int)", locks],
-    [
-      "select 1 as v from xpath_table('a', 'b', 'x', '/a', 'pg_advisory_lock(6) is not null') as c(a int, b text)",
-      locks,
-    ],
-    ["select ts_rewrite('a', 'select to_tsquery($$a$$), to_tsquery($$b$$ || pg_advisory_lock(7)::text)') as v", locks],
-    ["select brin_summarize_new_values('brin') as v", lsn],
-    ["select gin_clean_pending_list('gin') as v", lsn],
-    ["select heap_force_freeze('t0', array['(0,1)'::tid]) as v", lsn],
-    ["select pg_truncate_visibility_map('t0') as v", lsn],
-    ["select pg_backup_start('one', true) as v", lsn],
-    ['select pg_backup_stop() as v', lsn],
-    [
-      'select pg_reload_conf() as v',
-      // The server notes when it read its files last.
-      'select pg_conf_load_time()::text as v',
-    ],
-  ])('%s', async (sql, witness) => {
-    const seen = async (): Promise<unknown> => (await client.query<{ v: unknown }>(witness)).rows[0]?.v;
-    const before = await seen();
+  it.each(STAYS)('%s', async (sql, witness) => await proveThatItStays(sql, witness));
+
+  it.each(PASSES)('%s', async (sql) => {
     await readOnly(sql);
-    await expect.poll(seen).not.toEqual(before);
+    expect(onlyReads(sql, 'postgres')).toBe(false);
+  });
+
+  it.each(OF_THE_SESSION)('or of this session alone, %s', async (sql) => {
+    await expect(readOnly(sql)).rejects.toMatchObject({ code: '55000' });
+    const other = await superuser(lab);
+    await other.query("select nextval('q')");
+    expect(await readOnly(sql, other)).toBe('1');
+    await other.query("select setval('q', 1, false)");
+    await other.end();
     expect(onlyReads(sql, 'postgres')).toBe(false);
   });
 
@@ -117,18 +124,15 @@ describe('READ ONLY lets pass, with an effect that stays,', () => {
   it('pg_notify', async () => {
     await client.query('listen news');
     const heard = new Promise((resolve) => client.once('notification', resolve));
-    await readOnly("select pg_notify('news', 'x') as v");
+    const sql = "select pg_notify('news', 'x') as v";
+    await readOnly(sql);
     expect(await heard).toMatchObject({ channel: 'news', payload: 'x' });
+    expect(onlyReads(sql, 'postgres')).toBe(false);
   });
 
   it.each(['pg_terminate_backend', 'pg_cancel_backend'])('%s', async (name) => {
-    const victim = new pg.Client({
-      host: lab.hosts[0]!.database.address,
-      port: lab.hosts[0]!.database.port,
-      ...lab.connection,
-    });
+    const victim = await superuser(lab);
     victim.on('error', () => {});
-    await victim.connect();
     const { rows } = await victim.query<{ pid: number }>('select pg_backend_pid() as pid');
     const sleeping = victim.query('select pg_sleep(30)').catch((error: unknown) => error);
     const asleep = `select count(*)::int as v from pg_stat_activity where pid = ${rows[0]!.pid} and wait_event = 'PgSleep'`;
@@ -142,14 +146,76 @@ describe('READ ONLY lets pass, with an effect that stays,', () => {
 });
 
 describe('READ ONLY refuses by itself, so that no list need name it,', () => {
-  it.each([
-    'select nextval($$q$$) as v',
-    'select setval($$q$$, 1) as v',
-    'select * from t for update',
-    'with a as (insert into t values (1) returning n) select * from a',
-    'select n into u from t',
-  ])('%s', async (sql) => {
-    await client.query('create table if not exists t (n int); create sequence if not exists q');
+  it.each(REFUSED)('%s', async (sql) => {
     await expect(readOnly(sql)).rejects.toMatchObject({ code: '25006' });
   });
+});
+
+describe('the list', () => {
+  const called = (sql: string): string[] => sql.match(/\w+(?=\()/g) ?? [];
+  const proved = [...[...STAYS, ...ON_A_STANDBY, ...UP_TO_15].map(([sql]) => sql), ...PASSES, ...OF_THE_SESSION];
+
+  it('has no entry without a proof, but for those that stand on their source alone', () => {
+    const names = [...proved.flatMap(called), ...BY_THEMSELVES];
+    const unproved = POSTGRES_EFFECTS.filter((entry) => {
+      const pattern = new RegExp(`^${entry.replace('*', String.raw`\w*`)}$`);
+      return !names.some((name) => pattern.test(name));
+    });
+    expect(unproved.toSorted()).toEqual(Object.keys(SOURCE_ONLY).toSorted());
+  });
+
+  /** A server of a newer version fails here with the names of what it has added: prove each, and put it on its list. */
+  it('has every volatile function that the server knows, unless it is refused or harmless', async () => {
+    const rows = await admin(`
+      select distinct proname as name from pg_proc
+      where provolatile = 'v' and prokind = 'f' and not 'internal'::regtype = any(proargtypes::oid[])
+        and prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)`);
+    expect(rows.length).toBeGreaterThan(250);
+    const refused = new Set(REFUSED.flatMap(called));
+    const unknown = rows
+      .map(({ name }) => name as string)
+      .filter((name) => onlyReads(`select ${name}()`, 'postgres'))
+      .filter((name) => !HARMLESS.has(name) && !refused.has(name) && !NOT_FOR_CLIENTS.test(name));
+    expect(unknown).toEqual([]);
+  });
+
+  it('names nothing harmless', () => {
+    expect([...HARMLESS].filter((name) => !onlyReads(`select ${name}()`, 'postgres'))).toEqual([]);
+  });
+});
+
+describe('a standby, which is read-only throughout, lets pass', () => {
+  it('what drives its recovery', async () => {
+    const standby = await startServers({ hosts: 1 });
+    try {
+      const { database, id } = standby.hosts[0]!;
+      await database.query('alter role app superuser');
+      const folder = path.join(standby.snapshot().folder!, id, 'data');
+      const { uid, gid } = await stat(folder);
+      await writeFile(path.join(folder, 'standby.signal'), '');
+      await chown(path.join(folder, 'standby.signal'), uid, gid);
+      await database.restart();
+      const on = await superuser(standby);
+      for (const [sql, witness] of ON_A_STANDBY) await proveThatItStays(sql, witness, on);
+      await on.end();
+    } finally {
+      await standby.close();
+    }
+  }, 30_000);
+});
+
+const OLD_SERVER = '/usr/lib/postgresql/15';
+
+describe.skipIf(!existsSync(OLD_SERVER))(`PostgreSQL 15 (skipped without ${OLD_SERVER}) lets pass`, () => {
+  it('large objects, and the files of its administrators', async () => {
+    const old = await startServers({ hosts: 1, postgres: { binaries: OLD_SERVER } });
+    try {
+      const on = await superuser(old);
+      await on.query('create extension adminpack');
+      for (const [sql, witness] of UP_TO_15) await proveThatItStays(sql, witness, on);
+      await on.end();
+    } finally {
+      await old.close();
+    }
+  }, 30_000);
 });

@@ -68,12 +68,12 @@ td{white-space:nowrap}td.text{min-width:7.5rem}td.text,.glance td{white-space:no
 td.bad{color:var(--broken);font-weight:650}
 tr.bare th,tr.bare td{color:var(--soft);font-weight:400}
 .glance{border-collapse:separate;border-spacing:2px}
-.glance th,.glance td{border:0;padding:.4rem}
+.glance th,.glance td{border:0;padding:.4rem .3rem}
 .glance th:first-child{padding-left:0}
 .glance thead tr:last-child th{border:0}
 .glance thead th{text-align:left;overflow-wrap:anywhere}
-.glance td{text-align:left;border-radius:3px;min-width:4.5rem}
-.glance td b{display:block;font-size:.875rem;letter-spacing:-.015em;font-weight:650;white-space:nowrap}
+.glance td{text-align:left;border-radius:3px;min-width:4rem}
+.glance td b{display:block;font-size:.84rem;letter-spacing:-.015em;font-weight:650;white-space:nowrap}
 .glance td span{display:block;font-size:.75rem;line-height:1.3;color:var(--ink)}
 .glance td.total{min-width:7.2rem}
 .glance td.total span{white-space:nowrap}
