@@ -10,8 +10,8 @@ const LEAVES_SOMETHING: Readonly<Record<Dialect, RegExp>> = {
   mysql: /\binto\b|:=|(?<!@)@(?!@)/i,
 };
 
-/** A quoted name that is called: it may be any function's. */
-const QUOTED_CALL: RegExp = /["`]\s*\(/;
+/** A quoted name that is called: it may be any function's. PostgreSQL's manual, 4.1.2.3, has UESCAPE. */
+const QUOTED_CALL: RegExp = /["`]\s*(?:uescape\s*''\s*)?\(/i;
 
 /**
  * Is this one statement that only reads, if it is run in a READ ONLY transaction? The server refuses there what writes,

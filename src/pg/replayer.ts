@@ -109,9 +109,9 @@ export class Replayer {
       try {
         if (!left) throw error;
         this.#tell(statement, plan, error);
-        return await (reads
-          ? client.query(asOneStatement(statement), statement.values as unknown[])
-          : client.query(statement.text as string, statement.values as unknown[]));
+        // The extended protocol takes one statement only.
+        const how = reads ? { queryMode: 'extended' } : {};
+        return await client.query(configOf(statement, how), statement.values as unknown[]);
       } finally {
         await giveBack(client, reads);
       }
@@ -150,12 +150,12 @@ function sqlOf(text: unknown): string | null {
   return typeof submit !== 'function' && typeof own === 'string' ? own : null;
 }
 
-/** The extended protocol takes one statement only; row mode, types, name and whatever else is given stay. */
-function asOneStatement({ text, sql }: Statement): pg.QueryConfig {
+/** Row mode, types, name and whatever else is given stay; pg up to 8.23.0 leaves the callback of the first run in it. */
+function configOf({ text, sql }: Statement, how: object): pg.QueryConfig {
   const config = typeof text === 'object' ? (text as object) : {};
   return Object.assign(Object.create(Object.getPrototypeOf(config) as object) as pg.QueryConfig, config, {
+    ...how,
     text: sql,
-    queryMode: 'extended',
     callback: undefined,
   });
 }

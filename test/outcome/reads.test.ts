@@ -45,6 +45,7 @@ describe('in doubt a statement does not only read, such as', () => {
     'select pg_catalog.LO_CREATE (0)',
     'select "lo_create"(0)',
     'select U&"lo_create" (0)',
+    `select U&"lo!005fcreate" UESCAPE '!' (0)`,
     'select lo_create/* */(0)',
     "select pg_notify('a', 'b')",
     'select * from dblink($1, $2) as t(a int)',

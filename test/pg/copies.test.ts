@@ -3,7 +3,7 @@ import stock from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
 import { createClientClass, createPoolClass, type Driver } from '../../src/pg/index.js';
-import { configOf, portOf, serverOf, startServers } from './support.js';
+import { configOf, fill, kill, next, portOf, resetLab, serverOf, startServers } from './support.js';
 
 /** pg-promise brings a pg of its own. */
 const other = createRequire(createRequire(import.meta.url).resolve('pg-promise'))('pg') as Driver;
@@ -35,4 +35,19 @@ it('a pool and a client of another copy of pg follow the name, and are of its cl
   expect(single).toBeInstanceOf(other.Client);
   expect(await serverOf(single)).toBe(portOf(lab, 1));
   await single.end();
+});
+
+it('what is run again tells its result, also in a copy that keeps the first callback in the query', async () => {
+  await resetLab(lab);
+  const pool = new (createPoolClass(other))(configOf(lab));
+  await fill(pool, 2);
+  const result = pool.query({ text: 'select 7 as seven from pg_sleep(0.5)', idempotent: true });
+  const sleeping = "select from pg_stat_activity where wait_event = 'PgSleep'";
+  await expect.poll(async () => (await lab.hosts[0]!.database.query(sleeping)).length).toBe(1);
+  const replay = next(pool.endpoint!, 'replay');
+  await kill(lab, pool);
+  await lab.move(lab.hosts[1]!);
+  await replay;
+  expect((await result).rows).toEqual([{ seven: 7 }]);
+  await pool.end();
 });
