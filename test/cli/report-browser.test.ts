@@ -28,8 +28,7 @@ describe.skipIf(chromium === undefined)(`the report in a real browser${reason}`,
   const shot = async (name: string): Promise<void> => {
     const file: `${string}.png` = `${path.join(directory, name)}.png`;
     await page.screenshot({ path: file });
-    process.stdout.write(`screenshot${keep ? '' : ' (EIP_POOL_KEEP_SCREENSHOTS=1 keeps it)'}: ${file}
-`);
+    process.stdout.write(`screenshot${keep ? '' : ' (EIP_POOL_KEEP_SCREENSHOTS=1 keeps it)'}: ${file}\n`);
   };
   /** An expression, because the page's types are not those of this program. */
   const evaluate = async <T>(expression: string): Promise<T> => (await page.evaluate(expression)) as T;
