@@ -32,7 +32,7 @@ beforeAll(async () => {
   admin = (sql) => database.query(sql);
   client = await superuser(lab);
   for (const { name } of await admin(EXTENSIONS))
-    await client.query(`create extension if not exists "${name}" cascade`);
+    await client.query(`create extension if not exists "${String(name)}" cascade`);
   await client.query(PREPARED);
   const { host, port, user, password, database: dbname } = client;
   const dsn = Object.entries({ host, port, user, password, dbname }).map(([name, value]) => `${name}=${value}`);
