@@ -5,6 +5,9 @@ import type { Pool } from '../../src/pg/index.js';
 import { configOf, fill, kill, makePool, portOf, resetLab, serverOf, settled, startServers } from './support.js';
 import { Pool as Following } from '../../src/pg/index.js';
 
+/** A caller who comes before the pool fails fast waits until his deadline. */
+const PATIENT = { timeout: 10_000 };
+
 let lab: Lab;
 let pool: Pool;
 
@@ -70,13 +73,13 @@ describe('failFastAfterMillis', () => {
   });
 
   it('notices a recovery though nobody waits', async () => {
-    pool = makePool(lab, { max: 2, failover: { failFastAfterMillis: 300, deadlineMillis: 400 } });
+    pool = makePool(lab, { max: 2, failover: { failFastAfterMillis: 300, deadlineMillis: 1_500 } });
     await fill(pool);
     await kill(lab, pool);
-    await expect.poll(async () => (await settled(pool.query('select 1'))).error?.code).toBe('FAILING_FAST');
+    await expect.poll(async () => (await settled(pool.query('select 1'))).error?.code, PATIENT).toBe('FAILING_FAST');
     await lab.hosts[0]!.restore();
-    await expect.poll(async () => (await settled(serverOf(pool))).value).toBe(portOf(lab, 0));
-  });
+    await expect.poll(async () => (await settled(serverOf(pool))).value, PATIENT).toBe(portOf(lab, 0));
+  }, 20_000);
 });
 
 async function pause(millis: number): Promise<void> {
