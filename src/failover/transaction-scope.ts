@@ -102,10 +102,15 @@ export class Attempt<Tx, S extends Session> {
         this.#broken = true;
       }
     }
-    // COMMIT was never sent, so whatever became of the connection, what ran on it was rolled back.
-    if (!this.#unsure && outcomeOf(error) === 'unknown') noteOutcome(error, 'rejected');
+    this.judge(error);
     const worthIt = this.#lost || this.#session.lost || this.#conflict || this.#adapter.isConflict(error);
     return { kind: 'failed', error, again: worthIt && !this.#unsure && !this.#aborted };
+  }
+
+  /** COMMIT did nothing, so what ran was rolled back, whatever is known of the statement whose error it may be. */
+  judge(error: unknown): void {
+    const outcome = outcomeOf(error);
+    if (outcome !== undefined) noteOutcome(error, this.#unsure ? 'unknown' : 'rejected');
   }
 
   /** Gives the connection back. */

@@ -164,6 +164,7 @@ export class Transactions<Tx, S extends Session> {
         'an error of a statement must not be caught and ignored, except around a nested transaction',
       { cause },
     );
+    attempt.judge(error);
     return { kind: 'failed', error, again: !attempt.unsure && this.#adapter.isConflict(cause) };
   }
 

@@ -61,7 +61,7 @@ export class Keeper {
   readonly #makings: Makings<mysql.PoolConnection, Waiter> = new Makings();
   readonly #trouble: Trouble = new Trouble();
   readonly #admission: Admission;
-  readonly #pause: Pause = new Pause(() => this.#connections.leases(this.#makings.size));
+  readonly #pause: Pause = new Pause(() => (this.#ended ? 0 : this.#connections.leases(this.#makings.size)));
   readonly #connectTimeout: number;
   #newSocket: TrackedSocket | null = null;
   #everConnected = false;
@@ -138,7 +138,6 @@ export class Keeper {
     this.#pause.released();
   }
 
-  /** `pool.pause`. */
   pause(): Promise<void> {
     const paused = this.#pause.begin();
     this.#waiters.holdAll();
@@ -172,6 +171,7 @@ export class Keeper {
   finishEnd(): void {
     this.#waits.endAll();
     this.#connections.expectEnd();
+    this.#pause.released();
     if (this.#options.route.owned) this.#endpoint.close();
   }
 

@@ -161,6 +161,23 @@ describe('a transaction', () => {
     expect(log).toEqual(['BEGIN', 'insert', 'release']);
   });
 
+  it.each([
+    ['insert', 'rejected'],
+    ['commit and chain', 'unknown'],
+  ])('that loses its connection after %j, and then cannot send a statement, is %s', async (sql, outcome) => {
+    const unsent = new Error('Client was closed and is not queryable');
+    for (const failure of [unsent, refused('25006').error]) {
+      fail('update', { kind: failure === unsent ? 'lost' : 'refused', error: failure });
+      const work = async (tx: Tx): Promise<void> => {
+        await tx.query(sql);
+        await tx.query('update').catch((error: Error) => {
+          if (failure === unsent) throw error;
+        });
+      };
+      expect(outcomeOf((await settled(once(work))).error)).toBe(outcome);
+    }
+  });
+
   it('takes no statement after its function', async () => {
     let late: Promise<void> | undefined;
     let kept: Tx | undefined;

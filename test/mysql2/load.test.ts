@@ -135,6 +135,14 @@ onServers('a pool of mysql2 under load, or before a planned switch', () => {
       expect((await waiting).error?.message).toBe('Pool is closed.');
     });
 
+    it('is over with its pool, whoever still has a lease', async () => {
+      make();
+      await lease(pool);
+      const pausing = pool.pause();
+      await end(pool);
+      await pausing;
+    });
+
     it('is for pools that follow a name', async () => {
       make();
       const fixed = createPool({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection });
