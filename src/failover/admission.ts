@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock, Timer } from '../clock.js';
 import { EipPoolError, messageOf } from '../errors.js';
 import type { ReadFailoverOptions } from './options.js';
 
@@ -19,18 +19,25 @@ export function admit({ place, downMillis }: Arrival, { maxWaiting, failFastAfte
   return place > maxWaiting ? 'too-many' : 'admitted';
 }
 
+/** Who is refused at once notices no recovery: while there is no server, somebody looks for one this often. */
+const LOOK_OUT_MILLIS = 1_000;
+
 /** Whether a caller may wait for a connection of one pool. */
 export class Admission {
   readonly #clock: Clock;
   readonly #name: string;
   readonly #limits: Limits;
+  readonly #lookOut: () => void;
+  #timer: Timer | undefined;
   #downSince: number | null = null;
   #cause: unknown = null;
 
-  constructor(clock: Clock, name: string, limits: Limits) {
+  /** @param lookOut makes a connection for nobody, if none is being made */
+  constructor(clock: Clock, name: string, limits: Limits, lookOut: () => void) {
     this.#clock = clock;
     this.#name = name;
     this.#limits = limits;
+    this.#lookOut = lookOut;
   }
 
   /** May it ever refuse a caller? Otherwise nobody needs to ask. */
@@ -40,20 +47,26 @@ export class Admission {
 
   /** An attempt failed, and the pool has no usable connection. */
   down(cause: unknown): void {
+    if (this.#downSince === null && this.#limits.failFastAfterMillis !== Infinity) this.#arm();
     this.#downSince ??= this.#clock.now();
     this.#cause = cause ?? this.#cause;
   }
 
-  /** A connection was made. */
+  /** A connection was made, or the pool has ended. */
   up(): void {
+    this.#clock.clear(this.#timer);
     this.#downSince = null;
     this.#cause = null;
   }
 
-  /**
-   * Null if he may. A pool that fails fast must go on trying by itself, or it would never learn of a recovery: hence
-   * `FAILING_FAST` is told apart by its code.
-   */
+  #arm(): void {
+    this.#timer = this.#clock.set(() => {
+      this.#arm();
+      this.#lookOut();
+    }, LOOK_OUT_MILLIS);
+  }
+
+  /** Null if he may. */
   refusal(place: number): EipPoolError | null {
     const downMillis = this.#downSince === null ? null : this.#clock.now() - this.#downSince;
     const { maxWaiting, failFastAfterMillis } = this.#limits;

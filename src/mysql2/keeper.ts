@@ -87,7 +87,7 @@ export class Keeper {
     });
     this.#waiters = new Waiters(pool);
     this.#waits = new Waits(endpoint.clock, failover.deadlineMillis, (waiter, waited) => this.#expire(waiter, waited));
-    this.#admission = new Admission(endpoint.clock, endpoint.name, failover);
+    this.#admission = new Admission(endpoint.clock, endpoint.name, failover, () => this.#scout());
     this.statements = new Statements({
       readOnly: (connection, error) => this.#demoted(connection, error),
       release: (connection) => this.release(connection),
@@ -170,6 +170,7 @@ export class Keeper {
   /** After it: every goodbye is on its way. */
   finishEnd(): void {
     this.#waits.endAll();
+    this.#admission.up();
     this.#connections.expectEnd();
     this.#pause.released();
     if (this.#options.route.owned) this.#endpoint.close();
@@ -212,10 +213,7 @@ export class Keeper {
       known === undefined && this.#admission.limited
         ? this.#admission.refusal(this.#waiters.place(this.#pause.on))
         : null;
-    if (refusal !== null) {
-      if (refusal.code === 'FAILING_FAST') this.#scout();
-      return process.nextTick(() => callback(refusal, undefined as never));
-    }
+    if (refusal !== null) return process.nextTick(() => callback(refusal, undefined as never));
     const waiter = known ?? this.#waiters.make(callback);
     if (this.#pause.on) this.#hold(waiter);
     else this.#enter(waiter, known === undefined);
@@ -223,7 +221,7 @@ export class Keeper {
 
   /** Nobody waits, since everybody fails at once; somebody has to find out when there is a server again. */
   #scout(): void {
-    if (this.#makings.size > 0 || this.#waiters.count > 0 || this.#pause.on) return;
+    if (!this.#open || this.#makings.size > 0 || this.#waiters.count > 0 || this.#pause.on) return;
     const scout = this.#waiters.make((_, connection) => connection?.release(), true);
     this.#enter(scout, true);
   }

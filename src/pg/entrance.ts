@@ -29,11 +29,7 @@ export class Entrance {
   get(callback: ConnectCallback): void {
     const { pool, admission, pause, connect, isServed, boundWaiters } = this.#side;
     const refusal = admission.limited && !pool.ending ? admission.refusal(this.#place()) : null;
-    if (refusal !== null) {
-      if (refusal.code === 'FAILING_FAST') this.#scout();
-      process.nextTick(() => callback(refusal, undefined, () => {}));
-      return;
-    }
+    if (refusal !== null) return process.nextTick(() => callback(refusal, undefined, () => {}));
     connect(this.#explained(callback));
     if (!isServed() || pause.on) boundWaiters();
   }
@@ -56,9 +52,9 @@ export class Entrance {
   }
 
   /** Nobody waits for a server any more, but somebody must notice that there is one. */
-  #scout(): void {
+  scout(): void {
     const { pool, connect, isMaking, boundWaiters } = this.#side;
-    if (this.#scouting || isMaking() || pool.waitingCount > 0) return;
+    if (this.#scouting || pool.ending || isMaking() || pool.waitingCount > 0) return;
     this.#scouting = true;
     connect((_error, client, done) => {
       this.#scouting = false;

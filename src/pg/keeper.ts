@@ -80,13 +80,11 @@ export class Keeper {
     this.#leases = new Leases({ pool, isCurrent: (address) => endpoint.has(address), madeRoom });
     const deadlineMillis = pool.options.connectionTimeoutMillis || failover.deadlineMillis;
     this.#waits = new Waits(endpoint.clock, deadlineMillis, (item, waited) => this.#expire(item, waited));
-    this.#admission = new Admission(endpoint.clock, endpoint.name, failover);
+    this.#admission = new Admission(endpoint.clock, endpoint.name, failover, () => this.#entrance.scout());
     this.#roles = failover.role === 'any' ? null : new Roles({ pool, endpoint, lost: (client) => this.#lose(client) });
     this.#entrance = new Entrance({
-      pool,
+      ...options,
       admission: this.#admission,
-      pause: options.pause,
-      connect: options.connect,
       isServed: () => this.#usable.size > 0,
       isMaking: () => this.#makings.size > 0,
       boundWaiters: () => this.boundWaiters(),
@@ -166,6 +164,7 @@ export class Keeper {
   ended(): void {
     this.#endpoint.off('move', this.#onMove);
     this.#waits.endAll();
+    this.#admission.up();
     for (const socket of this.#alive.values()) socket.expectEnd();
   }
 

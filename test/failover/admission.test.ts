@@ -26,7 +26,8 @@ describe('a caller', () => {
 
   it('is told why, with the last cause, and no more once a connection was made', async () => {
     const clock = new VirtualClock();
-    const admission = new Admission(clock, 'db.test', readFailoverOptions({ failFastAfterMillis: 100, maxWaiting: 1 }));
+    const limits = readFailoverOptions({ failFastAfterMillis: 100, maxWaiting: 1 });
+    const admission = new Admission(clock, 'db.test', limits, () => {});
     const cause = new Error('refused');
     admission.down(cause);
     await clock.advance(99);
@@ -38,6 +39,24 @@ describe('a caller', () => {
     expect(admission.refusal(0)?.message).toContain('refused');
     admission.up();
     expect(admission.refusal(0)).toBeNull();
+  });
+});
+
+describe('a pool that is down', () => {
+  it('looks for a server by itself until there is one, if it fails fast: nobody else would', async () => {
+    const looks = async (failFastAfterMillis?: number): Promise<number[]> => {
+      const [clock, seen]: [VirtualClock, number[]] = [new VirtualClock(), []];
+      const limits = readFailoverOptions({ failFastAfterMillis });
+      const admission = new Admission(clock, 'db.test', limits, () => seen.push(clock.now()));
+      admission.down(new Error('refused'));
+      admission.down(new Error('refused again'));
+      await clock.advance(2_500);
+      admission.up();
+      await clock.advance(5_000);
+      return seen.map((at) => at - seen[0]!);
+    };
+    expect(await looks(100)).toEqual([0, 1_000]);
+    expect(await looks()).toEqual([]);
   });
 });
 

@@ -1,71 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  type Resolution,
-  type Session,
-  type TransactionAdapter,
-  Transactions,
-} from '../../src/failover/transaction.js';
+import { type Resolution, type TransactionAdapter, Transactions } from '../../src/failover/transaction.js';
 import type { Scope } from '../../src/failover/transaction-scope.js';
 import type { TransactionOptions } from '../../src/failover/transaction-options.js';
 import { CommitUnknownError, outcomeOf } from '../../src/index.js';
+import { type Failure, failures, FakeSession, log } from './fake-session.js';
 
-/** A server in a few lines: it has a log, a status, and failures that are given to it. */
-class FakeSession implements Session {
-  status: 'none' | 'open' | 'failed' = 'none';
-  lost = false;
-  broken: boolean | null = null;
-
-  begin(): Promise<void> {
-    return this.#do('BEGIN', () => (this.status = 'open'));
-  }
-
-  run(sql: string): Promise<void> {
-    return this.#do(sql, () => {
-      if (sql === 'ROLLBACK') this.status = 'none';
-      if (sql.startsWith('ROLLBACK TO')) this.status = 'open';
-    });
-  }
-
-  mark(table: string, _id: string): Promise<void> {
-    return this.#do(`mark ${table}`);
-  }
-
-  async beforeCommit(): Promise<void> {
-    if (failures.has('ask')) await this.#do('ask');
-  }
-
-  async commit(): Promise<boolean> {
-    const { status } = this;
-    await this.#do('COMMIT', () => (this.status = 'none'));
-    return status === 'open';
-  }
-
-  release(broken: boolean): void {
-    expect(this.broken).toBeNull();
-    this.broken = broken;
-    log.push(broken ? 'close' : 'release');
-  }
-
-  async #do(what: string, then = (): void => {}): Promise<void> {
-    log.push(what);
-    const failure = failures.get(what)?.shift();
-    if (failure === undefined) return then();
-    if (failure.kind === 'lost') this.lost = true;
-    else if (failure.kind === 'gone') this.status = 'none';
-    else if (this.status === 'open') this.status = 'failed';
-    throw failure.error;
-  }
-
-  query = (sql: string): Promise<void> =>
-    this.#do(sql, () => {
-      if (sql === 'commit') this.status = 'none';
-    });
-}
-
-interface Failure {
-  readonly kind: 'lost' | 'gone' | 'refused';
-  readonly error: Error;
-}
 interface Tx {
   query(sql: string): Promise<void>;
   transaction: Scope<Tx>['transaction'];
@@ -77,8 +16,6 @@ const refused = (code: string, kind: Failure['kind'] = 'refused'): Failure => ({
   error: Object.assign(new Error(code), { code, severity: 'ERROR' }),
 });
 
-let log: string[] = [];
-let failures: Map<string, Failure[]> = new Map();
 let resolution: Resolution = 'unknown';
 
 const adapter: TransactionAdapter<Tx, FakeSession> = {
@@ -110,7 +47,9 @@ const fail = (what: string, ...list: Failure[]): Failure => {
 };
 
 beforeEach(() => {
-  [log, failures, resolution] = [[], new Map(), 'unknown'];
+  log.length = 0;
+  failures.clear();
+  resolution = 'unknown';
 });
 
 describe('a transaction', () => {
@@ -195,7 +134,7 @@ describe('a transaction', () => {
       await inner.query('update');
     };
     for (const outcome of ['ends', 'throws']) {
-      log = [];
+      log.length = 0;
       let late: Promise<{ error?: { code?: string } }> | undefined;
       const work = async (tx: Tx): Promise<void> => {
         late = settled(tx.transaction(nested));
@@ -287,7 +226,7 @@ describe('a second run', () => {
   it('never follows another error, or the driver’s time-out', async () => {
     for (const failure of [refused('23505'), { kind: 'refused', error: new Error('time-out') } as Failure]) {
       fail('insert', failure);
-      log = [];
+      log.length = 0;
       await settled(once(async (tx) => await tx.query('insert'), { retries: 3 }));
       expect(log.filter((what) => what === 'BEGIN')).toHaveLength(1);
     }
