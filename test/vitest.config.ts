@@ -6,6 +6,8 @@ const config: ViteUserConfig = defineConfig({
     globalSetup: ['./test/mysql-server.setup.ts'],
     setupFiles: ['./test/console.setup.ts'],
     reporters: ['default', './test/summary-reporter.ts'],
+    // Most of them wait for servers more than they compute.
+    maxWorkers: 2,
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'] } },
       {
