@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
-import { outcomeOf } from '../../src/index.js';
+import { follow, outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
-import type { Pool } from '../../src/pg/index.js';
+import { Pool } from '../../src/pg/index.js';
 import { streamOf } from '../../src/pg/internals.js';
 import { kill, makePool, makeStandby, resetLab, settled, startServers } from './support.js';
 
@@ -255,6 +255,29 @@ describe('the outcome, as PostgreSQL itself reports it, of', () => {
     });
     await waiting.end();
     expect((await outcomeAfter(() => waiting.query('select 1'))).outcome).toBe('not-sent');
+  });
+
+  it('a statement whose endpoint is closed is unknown', async () => {
+    const endpoint = follow(lab.name, { servers: lab.servers });
+    const sharing = new Pool({ ...lab.connection, port: lab.port, endpoint });
+    const client = await sharing.connect();
+    const cut = outcomeAfter(() => client.query('select pg_sleep(60)'));
+    endpoint.close();
+    expect(await cut).toEqual({ code: 'ENDPOINT_CLOSED', outcome: 'unknown' });
+    client.release();
+    await sharing.end();
+  });
+
+  it('a connection that only an answer that is too old could lead is not-sent', async () => {
+    const forgetful = makePool(lab, { follow: { maxAnswerAgeMillis: 300, lookupTimeoutMillis: 100 } });
+    await forgetful.endpoint!.ready();
+    lab.dns.setMode({ kind: 'drop' });
+    await expect.poll(() => forgetful.endpoint!.snapshot().refusal?.code).toBe('ANSWER_TOO_OLD');
+    expect(await outcomeAfter(() => forgetful.query('select 1'))).toEqual({
+      code: 'ANSWER_TOO_OLD',
+      outcome: 'not-sent',
+    });
+    await forgetful.end();
   });
 
   it('a server without a free slot is waited for', async () => {
