@@ -61,7 +61,7 @@ describe('the walk-through of the article', () => {
         port: lab.port,
         ...lab.connection,
         follow: { servers: [INSIDE] },
-        failover: { drainMillis: 200 },
+        failover: { drainMillis: 200, replay: 'none' },
       }),
       { [Symbol.asyncDispose]: async (): Promise<void> => await pool.end() },
     );
