@@ -18,6 +18,11 @@ export class Waits<Item extends object> {
     this.#expire = expire;
   }
 
+  /** Does anybody wait for a server? */
+  get any(): boolean {
+    return this.#waits.size > 0;
+  }
+
   /** The caller's time begins now, if it has not begun. */
   begin(item: Item, deadlineMillis: number = this.#deadlineMillis): void {
     const begun = this.#waits.get(item);
@@ -33,7 +38,7 @@ export class Waits<Item extends object> {
 
   end(item: Item): void {
     // Every hand-out comes by, and hardly ever does anybody wait.
-    if (this.#waits.size === 0) return;
+    if (!this.any) return;
     this.#clock.clear(this.#waits.get(item)?.timer);
     this.#waits.delete(item);
   }

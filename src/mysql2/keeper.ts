@@ -291,9 +291,7 @@ export class Keeper {
       connection.release();
       return this.#again(waiter);
     }
-    this.#everConnected = true;
-    this.#connections.made(connection, socket);
-    this.#relax();
+    if (making !== undefined) this.#made(connection, socket);
     if (!waiter.answered && !this.#pause.on) return this.#answer(waiter, null, connection);
     connection.release();
     if (!waiter.answered) this.#hold(waiter);
@@ -346,7 +344,10 @@ export class Keeper {
     this.#boundWaiters();
   }
 
-  #relax(): void {
+  /** There is a new connection: whoever waits for one waits as in any busy pool. */
+  #made(connection: mysql.PoolConnection, socket: TrackedSocket): void {
+    this.#everConnected = true;
+    this.#connections.made(connection, socket);
     this.#strained = false;
     this.#trouble.clear();
     this.#admission.up();
@@ -368,6 +369,7 @@ export class Keeper {
   }
 
   #unbindWaiters(): void {
+    if (!this.#waits.any) return;
     for (const waiter of this.#waiters.all()) this.#waits.end(waiter);
   }
 

@@ -1,38 +1,40 @@
 import type * as mysql from 'mysql2';
 import type { PoolCounts } from '../failover/trouble.js';
-import { Turns } from '../failover/turns.js';
+import { inTurn, placeInTurn, type Turned } from '../failover/turns.js';
 import { counts, type GetCallback, newestWaiting, queueAt, settingsOf, unqueue, waiting } from './internals.js';
 
 /** One caller for whom there was no connection at once. */
-export interface Waiter {
+export interface Waiter extends Turned {
   readonly answer: GetCallback;
   /** Nobody waits for it: it only finds out when there is a server again. */
   readonly scout: boolean;
   /** Stands for him in mysql2's queue. */
-  token: GetCallback;
+  token: Token;
   answered: boolean;
+}
+
+/** Whom it stands for is noted on it. */
+interface Token extends GetCallback {
+  waiter?: Waiter;
 }
 
 /** Who waits for a connection: in mysql2's own queue, or held back while the pool is paused. */
 export class Waiters {
   readonly #pool: mysql.Pool;
-  readonly #turns: Turns<Waiter> = new Turns();
-  readonly #byToken: WeakMap<GetCallback, Waiter> = new WeakMap();
   readonly #held: Set<Waiter> = new Set();
+  #lastTurn = 0;
 
   constructor(pool: mysql.Pool) {
     this.#pool = pool;
   }
 
   /** Undefined for a callback of the application's. */
-  of(callback: GetCallback): Waiter | undefined {
-    return this.#byToken.get(callback);
+  of(callback: Token): Waiter | undefined {
+    return callback.waiter;
   }
 
   make(answer: GetCallback, scout: boolean = false): Waiter {
-    const waiter: Waiter = { answer, scout, token: () => {}, answered: false };
-    this.#turns.note(waiter);
-    return waiter;
+    return { answer, scout, token: answer, answered: false, turn: ++this.#lastTurn };
   }
 
   get count(): number {
@@ -52,24 +54,27 @@ export class Waiters {
   }
 
   all(): Waiter[] {
-    return [...waiting(this.#pool).flatMap((token) => this.of(token) ?? []), ...this.#held];
+    return [...this.#queued(), ...this.#held];
+  }
+
+  #queued(): Waiter[] {
+    return waiting(this.#pool).flatMap((token) => this.of(token) ?? []);
   }
 
   /** mysql2 has just put him at the end of its queue; with tracing on, under a token of its own. */
   queued(waiter: Waiter, isNew: boolean): void {
     waiter.token = newestWaiting(this.#pool) ?? waiter.token;
-    this.#byToken.set(waiter.token, waiter);
+    waiter.token.waiter = waiter;
     if (isNew) return;
     unqueue(this.#pool, waiter.token);
     this.queue(waiter, waiter.token);
   }
 
   /** Into mysql2's queue, where his turn is. */
-  queue(waiter: Waiter, token: GetCallback): void {
+  queue(waiter: Waiter, token: Token): void {
     waiter.token = token;
-    this.#byToken.set(token, waiter);
-    const queue = waiting(this.#pool).map((other) => this.of(other));
-    queueAt(this.#pool, this.#turns.placeIn(queue, waiter), token);
+    token.waiter = waiter;
+    queueAt(this.#pool, placeInTurn(this.#queued(), waiter), token);
   }
 
   remove(waiter: Waiter): void {
@@ -90,7 +95,7 @@ export class Waiters {
 
   /** Those who were held, in the order in which they came. */
   letGo(): Waiter[] {
-    const held = this.#turns.inOrder([...this.#held]);
+    const held = inTurn(this.#held);
     this.#held.clear();
     return held;
   }

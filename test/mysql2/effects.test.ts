@@ -3,7 +3,7 @@ import type { Lab } from '../../src/lab/index.js';
 import { onlyReads } from '../../src/outcome/reads.js';
 import type { Pool } from '../../src/mysql2/index.js';
 import type { PoolConnection } from 'mysql2/promise';
-import { end, lease, makePool, onServers, settled, startServers } from './support.js';
+import { end, lease, makePool, onServersWith, settled, startServers } from './support.js';
 
 /** What READ ONLY lets pass on the server, so that only the list keeps it from being run again. */
 const PASSES: readonly (readonly [entry: string, sql: string])[] = [
@@ -43,7 +43,7 @@ const ABSENT: readonly string[] = [
   'sys_set',
 ];
 
-onServers('in a READ ONLY transaction of MariaDB', () => {
+onServersWith('sequence', 'in a READ ONLY transaction of MariaDB', () => {
   let lab: Lab;
   let pool: Pool;
   let connection: PoolConnection;
