@@ -8,6 +8,10 @@ const config: ViteUserConfig = defineConfig({
     reporters: ['default', './test/summary-reporter.ts'],
     // Most of them wait for servers more than they compute.
     maxWorkers: 2,
+    // They keep a hung test from going on for ever, and say nothing about how fast anything is.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
     projects: [
       { extends: true, test: { name: 'tests', include: ['test/**/*.test.ts'] } },
       {

@@ -1,9 +1,10 @@
+import type { DatabaseKind } from '../../src/cli/failover/client.js';
 import type { Work } from './compare.js';
-import type { Databases, Server } from './lab-process.js';
+import type { Server } from './lab-process.js';
 
 /** One driver, by this library and by itself. */
 export interface Driver {
-  readonly databases: Databases;
+  readonly databases: DatabaseKind;
   /** What is compared. */
   work(server: Server, poolSize: number): readonly Work[];
   /** Makes a pool with so many connections, all of them idle. */

@@ -1,3 +1,4 @@
+import type { DatabaseKind } from '../../src/cli/failover/client.js';
 import { serve } from '../../src/cli/failover/rpc.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
 import { pin } from './pin.js';
@@ -11,10 +12,8 @@ export interface Server {
   readonly connection: { readonly user: string; readonly password: string; readonly database: string };
 }
 
-export type Databases = 'embedded-postgres' | 'mariadb';
-
 export interface LabMethods {
-  start(argument: { readonly databases: Databases; readonly pinned: boolean }): Promise<Server>;
+  start(argument: { readonly databases: DatabaseKind; readonly pinned: boolean }): Promise<Server>;
   /** How many questions its DNS server has been asked. */
   dnsQueries(): Promise<number>;
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
+import type { DatabaseKind } from '../../src/cli/failover/client.js';
 import { Child } from '../../src/cli/failover/rpc.js';
-import type { Databases, LabMethods, Server } from './lab-process.js';
+import type { LabMethods, Server } from './lab-process.js';
 
 interface Started {
   readonly server: Server;
@@ -10,13 +11,13 @@ interface Started {
 /** Each kind of server is started when it is first needed. */
 export class Labs {
   readonly #pinned: boolean;
-  readonly #started: Map<Databases, Started> = new Map();
+  readonly #started: Map<DatabaseKind, Started> = new Map();
 
   constructor(pinned: boolean) {
     this.#pinned = pinned;
   }
 
-  async get(databases: Databases): Promise<Started> {
+  async get(databases: DatabaseKind): Promise<Started> {
     const found = this.#started.get(databases);
     if (found !== undefined) return found;
     const child = new Child<LabMethods>(fileURLToPath(new URL('lab-process.js', import.meta.url)));

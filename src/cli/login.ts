@@ -58,11 +58,7 @@ export async function mysqlTls(
 async function connectMysql(url: URL, address: Address, tls: boolean): Promise<Connection> {
   const { createConnection } = await loaded('mysql2', () => import('../mysql2/promise.js'));
   return await createConnection({
-    host: url.hostname,
-    port: portOf(url),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)),
+    ...partsOf(url),
     ...(tls ? { ssl: { rejectUnauthorized: false } } : {}),
     follow: { resolver: { address }, allow: 'any' },
   });
@@ -74,6 +70,23 @@ async function loaded<T>(peer: string, load: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw new EipPoolError('PEER_MISSING', `a login needs the package ${peer}: npm install ${peer}`, { cause: error });
   }
+}
+
+/** A database URL in the options that mysql2 knows. */
+export function partsOf(url: URL): {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+} {
+  return {
+    host: url.hostname,
+    port: portOf(url),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)),
+  };
 }
 
 /** The port of a database URL. */

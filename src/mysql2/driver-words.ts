@@ -10,5 +10,7 @@ export function closedError(): Error {
   return new Error('Pool is closed.');
 }
 
-/** The code of a statement that took longer than its own `timeout`. */
-export const STATEMENT_TIMED_OUT = 'PROTOCOL_SEQUENCE_TIMEOUT';
+/** The statement took longer than its own `timeout`: the server may still be at work. */
+export function isTimeOut(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === 'PROTOCOL_SEQUENCE_TIMEOUT';
+}

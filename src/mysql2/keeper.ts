@@ -113,7 +113,7 @@ export class Keeper {
 
   /** `pool.getConnection`. */
   get(callback: GetCallback): void {
-    // This is every query's path: two readings of the clock, three looks, and the driver.
+    // This is every query's path: one reading of the clock, three looks, and the driver.
     if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.get(callback));
     else if (!hasFree(this.#pool) || this.#pause.on) this.#wait(callback);
     else this.#options.get((error, connection) => this.#check(callback, error, connection));

@@ -1,7 +1,6 @@
 import type * as mysql from 'mysql2';
-import { outcomeOf } from '../outcome/outcome.js';
+import type { Lender } from '../failover/repeat.js';
 import type { GetCallback, ResultCallback } from './internals.js';
-import type { Clock } from '../clock.js';
 
 export interface Result {
   readonly rows: unknown;
@@ -21,25 +20,10 @@ export function lease(get: (callback: GetCallback) => void): Promise<mysql.PoolC
   });
 }
 
-/**
- * A connection to a server that answers: the first statement proves it, and where its connection breaks another one is
- * taken, since a pool learns only one after the other that the connections to a dead server are gone.
- * @throws what the pool or the server said, or what the last connection failed with after `until`
- */
-export async function leaseAnswering(
-  get: (callback: GetCallback) => void,
-  clock: Clock,
-  until: number,
-  first: string,
-): Promise<mysql.PoolConnection> {
-  for (;;) {
-    const connection = await lease(get);
-    try {
-      await settled((told) => connection.query(first, told));
-      return connection;
-    } catch (error) {
-      connection.destroy();
-      if (outcomeOf(error) === undefined || clock.now() >= until) throw error;
-    }
-  }
+export function lenderOf(get: (callback: GetCallback) => void): Lender<mysql.PoolConnection> {
+  return {
+    lease: () => lease(get),
+    ask: (connection, statement) => settled((told) => connection.query(statement, told)),
+    discard: (connection) => connection.destroy(),
+  };
 }

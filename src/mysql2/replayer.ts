@@ -1,15 +1,14 @@
 import type * as mysql from 'mysql2';
 import type { Address } from '../endpoint/address.js';
-import type { MoveEvent } from '../endpoint/endpoint-events.js';
-import { isEipPoolError } from '../errors.js';
 import type { ReadFailoverOptions } from '../failover/options.js';
+import { leaseAnswering, type Lost, repeatIfAbandoned, tellReplay } from '../failover/repeat.js';
 import { outcomeOf } from '../outcome/outcome.js';
 import { onlyReads } from '../outcome/reads.js';
-import { type Replay, replayOf } from '../outcome/replay.js';
+import { type Again, replayOf } from '../outcome/replay.js';
 import type { Endpoint } from '../sockets/endpoint.js';
-import { STATEMENT_TIMED_OUT } from './driver-words.js';
+import { isTimeOut } from './driver-words.js';
 import { type GetCallback, hasTimedOut, type ResultCallback } from './internals.js';
-import { leaseAnswering, type Result, settled } from './leases.js';
+import { lenderOf, type Result, settled } from './leases.js';
 
 /** A statement as `pool.query` or `pool.execute` got it. */
 export interface Given {
@@ -31,8 +30,6 @@ export interface ReplayerOptions {
   /** mysql2's own `query` or `execute` of this pool. */
   readonly run: (given: Given, told: ResultCallback) => void;
 }
-
-type Again = Exclude<Replay, { kind: 'none' }>;
 
 const FREE = 'DO 0';
 const READ_ONLY = 'START TRANSACTION READ ONLY';
@@ -63,7 +60,7 @@ export class Replayer {
     const { replay, role } = this.#options.failover;
     const plan = replayOf({
       outcome: outcomeOf(error),
-      timedOut: error.code === STATEMENT_TIMED_OUT,
+      timedOut: isTimeOut(error),
       replay,
       role,
       idempotent: (given.sql as { idempotent?: unknown }).idempotent === true,
@@ -73,10 +70,10 @@ export class Replayer {
       case 'none':
         return told(error);
       case 'again':
-        this.#tell(given, plan, error);
+        tellReplay(this.#options.endpoint, textOf(given), plan, error);
         return this.#options.run(given, told);
       case 'if-abandoned':
-        void this.#repeat(given, plan, error, address).then(
+        void this.#repeat(given, plan, { error, address }).then(
           ({ rows, fields }) => process.nextTick(told, null, rows, fields),
           () => process.nextTick(told, error),
         );
@@ -84,32 +81,17 @@ export class Replayer {
   }
 
   /** Rejects with anything if it could not be repeated, or the repetition failed: its caller gets the first error. */
-  async #repeat(given: Given, plan: Again, error: Error, address: Address): Promise<Result> {
+  async #repeat(given: Given, plan: Again, lost: Lost): Promise<Result> {
     const { endpoint, failover, get } = this.#options;
-    const { clock } = endpoint;
-    let left = isDead(error) || !endpoint.has(address);
-    const onMove = ({ to }: MoveEvent): void => void (left ||= !to.includes(address));
-    endpoint.on('move', onMove);
-    try {
-      const reads = plan.why === 'reads';
-      const until = clock.now() + failover.deadlineMillis;
-      const connection = await leaseAnswering(get, clock, until, reads ? READ_ONLY : FREE);
-      try {
-        if (!left) throw error;
-        this.#tell(given, plan, error);
-        return await settled((told) => runOn(connection, given, told));
-      } finally {
-        giveBack(connection, reads);
-      }
-    } finally {
-      endpoint.off('move', onMove);
-    }
-  }
-
-  #tell(given: Given, { why }: Again, error: Error): void {
-    const outcome = outcomeOf(error) ?? 'unknown';
-    const [statement = ''] = /[a-z]+/i.exec(textOf(given)) ?? [];
-    this.#options.endpoint.noteReplay(() => ({ outcome, why, statement: statement.toLowerCase(), error }));
+    const reads = plan.why === 'reads';
+    return await repeatIfAbandoned(endpoint, lost, {
+      lease: () => leaseAnswering(lenderOf(get), reads ? READ_ONLY : FREE, endpoint.clock, failover.deadlineMillis),
+      run: (connection) => {
+        tellReplay(endpoint, textOf(given), plan, lost.error);
+        return settled((told) => runOn(connection, given, told));
+      },
+      giveBack: (connection) => giveBack(connection, reads),
+    });
   }
 }
 
@@ -124,10 +106,6 @@ function giveBack(connection: mysql.PoolConnection, inTransaction: boolean): voi
   if (inTransaction && !hasTimedOut(connection))
     connection.query('ROLLBACK', (error) => (error == null ? connection.release() : connection.destroy()));
   else connection.release();
-}
-
-function isDead(error: Error): boolean {
-  return isEipPoolError(error) && error.code === 'ADDRESS_DEAD';
 }
 
 function textOf({ sql }: Given): string {

@@ -4,7 +4,7 @@ import { isMaybeReadOnly } from '../outcome/mysql.js';
 import { noteOutcome } from '../outcome/outcome.js';
 import { isSingleStatement } from '../outcome/statement.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import { STATEMENT_TIMED_OUT } from './driver-words.js';
+import { isTimeOut } from './driver-words.js';
 import { type Command, onCommand, type ResultCallback } from './internals.js';
 import { askRole } from './role.js';
 
@@ -20,7 +20,6 @@ export class Statements<C extends mysql.Connection> {
   readonly #side: StatementSide<C>;
   /** Connections whose server is being asked for its role, so many times; was it released meanwhile? */
   readonly #asking: Map<C, { times: number; released: boolean }> = new Map();
-
   readonly #ranOn: WeakMap<Error, Address> = new WeakMap();
 
   constructor(side: StatementSide<C>) {
@@ -94,6 +93,6 @@ export class Statements<C extends mysql.Connection> {
  * mysql2 ends a statement that timed out when the server replies, which it may never do. Whoever waits for that end to
  * give the connection back, a pool or a cluster, is told now; a lease stays its caller's.
  */
-function endIfTimedOut(command: Command, { code }: NodeJS.ErrnoException): void {
-  if (code === STATEMENT_TIMED_OUT) command.emit('end');
+function endIfTimedOut(command: Command, error: NodeJS.ErrnoException): void {
+  if (isTimeOut(error)) command.emit('end');
 }

@@ -4,10 +4,11 @@ import { type Clock, systemClock } from '../clock.js';
 import type { Scope } from '../failover/transaction-scope.js';
 import type { Marker, Resolution, Session as TransactionSession, TransactionAdapter } from '../failover/transaction.js';
 import type { ReadTransactionOptions } from '../failover/transaction-options.js';
+import { leaseAnswering } from '../failover/repeat.js';
 import type { Dialect } from '../outcome/statement.js';
-import { STATEMENT_TIMED_OUT } from './driver-words.js';
+import { isTimeOut } from './driver-words.js';
 import { breakOff, type GetCallback, isEnded } from './internals.js';
-import { lease, leaseAnswering } from './leases.js';
+import { lease, lenderOf } from './leases.js';
 import type { QueryOptions } from './options.js';
 import { askMarker, type Identity, identityOf, isSame } from './witness.js';
 
@@ -110,10 +111,6 @@ function statusOf(result: unknown): number | null {
   return isHeader && typeof last?.['serverStatus'] === 'number' ? last['serverStatus'] : null;
 }
 
-function isTimeOut(error: unknown): boolean {
-  return (error as { readonly code?: unknown } | null)?.code === STATEMENT_TIMED_OUT;
-}
-
 export interface TransactionsSide {
   readonly get: (callback: GetCallback) => void;
   readonly clock: Clock | null;
@@ -160,8 +157,8 @@ export class Mysql2Transactions implements TransactionAdapter<Transaction, Sessi
   async resolve({ identity }: Session, marker: Marker | null): Promise<Resolution> {
     if (marker === null) return 'unknown';
     const clock = this.#side.clock ?? systemClock;
-    const until = clock.now() + this.#side.deadlineMillis;
-    const connection = await leaseAnswering(this.#side.get, clock, until, NOTHING);
+    const { get, deadlineMillis } = this.#side;
+    const connection = await leaseAnswering(lenderOf(get), NOTHING, clock, deadlineMillis);
     try {
       return await askMarker(connection, marker, isSame(identity, await identityOf(connection)));
     } finally {

@@ -27,6 +27,9 @@ export type Replay =
   | { readonly kind: 'again'; readonly why: 'not-sent' | 'rejected' }
   | { readonly kind: 'if-abandoned'; readonly why: 'reads' | 'idempotent' };
 
+/** One of the two ways to run it once more. */
+export type Again = Exclude<Replay, { readonly kind: 'none' }>;
+
 const NONE: Replay = { kind: 'none' };
 
 /**

@@ -178,9 +178,10 @@ export function streamOf(client: pg.ClientBase): unknown {
 }
 
 /** Tells every server error of this client before pg handles it. */
-export function onServerError(client: pg.ClientBase, listener: (error: Error & { code?: string }) => void): void {
+export function onServerError(client: pg.ClientBase, listener: (error: Error & { code?: string }) => void): () => void {
   const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
-  connection?.on('errorMessage', listener);
+  connection?.prependListener('errorMessage', listener);
+  return () => connection?.off('errorMessage', listener);
 }
 
 /** Tells each parameter that the server reports of itself, at the log-in and when it changes. */

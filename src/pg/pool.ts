@@ -96,7 +96,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       return this.#keeper?.drainingCount ?? 0;
     }
 
-    /** This is every query's path: two readings of the clock, and the driver. */
+    /** This is every query's path: one reading of the clock, some looks, and the driver. */
     override connect(callback?: unknown): unknown {
       const keeper = this.#keeper;
       if (keeper === null || this.ending || keeper.isCalm) return super.connect(callback);

@@ -1,14 +1,12 @@
 import type pg from 'pg';
-import type { Address } from '../endpoint/address.js';
-import type { MoveEvent } from '../endpoint/endpoint-events.js';
-import { isEipPoolError } from '../errors.js';
 import type { ReadFailoverOptions } from '../failover/options.js';
-import { type Outcome, outcomeOf } from '../outcome/outcome.js';
+import { leaseAnswering, type Lost, repeatIfAbandoned, tellReplay } from '../failover/repeat.js';
+import { outcomeOf } from '../outcome/outcome.js';
 import { onlyReads } from '../outcome/reads.js';
-import { type Replay, replayOf } from '../outcome/replay.js';
+import { type Again, replayOf } from '../outcome/replay.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { isNeverWritten, isTimeOut } from './driver-words.js';
-import { leaseAnswering } from './good-connection.js';
+import { lenderOf } from './lender.js';
 import { socketOf } from './handshake.js';
 
 export type Done = (error: Error | undefined, result?: unknown) => void;
@@ -31,11 +29,6 @@ declare module 'pg' {
   }
 }
 
-interface FailedLease {
-  readonly error: Error;
-  readonly address: Address | null;
-}
-
 /** A statement as `pool.query` got it. */
 interface Statement {
   readonly text: unknown;
@@ -47,7 +40,7 @@ interface Statement {
 export class Replayer {
   readonly #options: ReplayerOptions;
   /** The last lease that was given back with an error, which is told to its statement right after. */
-  #failedLease: FailedLease | null = null;
+  #failedLease: Lost | null = null;
 
   constructor(options: ReplayerOptions) {
     this.#options = options;
@@ -78,56 +71,40 @@ export class Replayer {
       case 'none':
         return done(error);
       case 'again':
-        this.#tell(statement, plan, error);
+        tellReplay(this.#options.endpoint, sql, plan, error);
         return this.#options.query(text, values, done);
       case 'if-abandoned':
         void this.#repeatFor(statement, plan, lease, done);
     }
   }
 
-  async #repeatFor(statement: Statement, plan: Again, { error, address }: FailedLease, done: Done): Promise<void> {
+  async #repeatFor(statement: Statement, plan: Again, lost: Lost, done: Done): Promise<void> {
     try {
-      const result = await this.#repeat(statement, plan, error, address);
+      const result = await this.#repeat(statement, plan, lost);
       // In a turn of its own, so that what a caller's callback throws is his.
       process.nextTick(done, undefined, result);
     } catch {
-      process.nextTick(done, error);
+      process.nextTick(done, lost.error);
     }
   }
 
   /** Rejects with anything if it could not be repeated, or the repetition failed: its caller gets the first error. */
-  async #repeat(statement: Statement, plan: Again, error: Error, address: Address | null): Promise<unknown> {
+  async #repeat(statement: Statement, plan: Again, lost: Lost): Promise<unknown> {
     const { pool, endpoint, failover } = this.#options;
-    const { clock } = endpoint;
-    let left = isDead(error) || address === null || !endpoint.has(address);
-    const onMove = ({ to }: MoveEvent): void => void (left ||= !to.includes(address ?? ''));
-    endpoint.on('move', onMove);
-    try {
-      const reads = plan.why === 'reads';
-      const until = clock.now() + failover.deadlineMillis;
-      const client = await leaseAnswering(pool, clock, until, reads ? 'BEGIN READ ONLY' : '');
-      try {
-        if (!left) throw error;
-        this.#tell(statement, plan, error);
+    const reads = plan.why === 'reads';
+    const first = reads ? 'BEGIN READ ONLY' : '';
+    return await repeatIfAbandoned(endpoint, lost, {
+      lease: () => leaseAnswering(lenderOf(pool), first, endpoint.clock, failover.deadlineMillis),
+      run: (client) => {
+        tellReplay(endpoint, statement.sql, plan, lost.error);
         // The extended protocol takes one statement only.
         const how = reads ? { queryMode: 'extended' } : {};
-        return await client.query(configOf(statement, how), statement.values as unknown[]);
-      } finally {
-        await giveBack(client, reads);
-      }
-    } finally {
-      endpoint.off('move', onMove);
-    }
-  }
-
-  #tell({ sql }: Statement, { why }: Again, error: Error): void {
-    const outcome = (outcomeOf(error) ?? 'unknown') satisfies Outcome;
-    const [statement = ''] = /[a-z]+/i.exec(sql) ?? [];
-    this.#options.endpoint.noteReplay(() => ({ outcome, why, statement: statement.toLowerCase(), error }));
+        return client.query(configOf(statement, how), statement.values as unknown[]);
+      },
+      giveBack: (client) => giveBack(client, reads),
+    });
   }
 }
-
-type Again = Exclude<Replay, { kind: 'none' }>;
 
 /** Whatever a function in it did within its transaction is undone. */
 async function giveBack(client: pg.PoolClient, inTransaction: boolean): Promise<void> {
@@ -137,10 +114,6 @@ async function giveBack(client: pg.PoolClient, inTransaction: boolean): Promise<
   } catch {
     client.release(true);
   }
-}
-
-function isDead(error: Error): boolean {
-  return isEipPoolError(error) && error.code === 'ADDRESS_DEAD';
 }
 
 /** Null for what is no statement of pg's own, such as a cursor or a stream. */

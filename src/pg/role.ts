@@ -1,6 +1,4 @@
 import type pg from 'pg';
-import { EipPoolError } from '../errors.js';
-import type { Address } from '../endpoint/address.js';
 import { onParameter } from './internals.js';
 import { ROLE } from './prober.js';
 
@@ -30,12 +28,4 @@ export class RoleWatch {
 export async function askRole(client: pg.ClientBase): Promise<Role> {
   const { rows } = await client.query<{ read_only: boolean }>(ROLE);
   return rows[0]?.read_only === true ? 'read-only' : 'writable';
-}
-
-export function readOnlyError(name: string, address: Address | null): EipPoolError {
-  return new EipPoolError(
-    'READ_ONLY_SERVER',
-    `the server behind ${name} at ${address ?? 'an unknown address'} is read-only, and failover.role is 'writable': ` +
-      'it is waited for once the pool has had a connection, or with failover.waitAtStart',
-  );
 }

@@ -1,8 +1,9 @@
 import type pg from 'pg';
+import { readOnlyError } from '../failover/refusal.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { activeStatement, expire, onServerError } from './internals.js';
-import { askRole, readOnlyError, type Role, RoleWatch } from './role.js';
+import { askRole, type Role, RoleWatch } from './role.js';
 
 export interface RolesSide {
   readonly pool: pg.Pool;

@@ -3,12 +3,13 @@ import { systemClock } from '../clock.js';
 import type { Marker, Resolution, Session as TransactionSession, TransactionAdapter } from '../failover/transaction.js';
 import type { Scope } from '../failover/transaction-scope.js';
 import type { ReadTransactionOptions } from '../failover/transaction-options.js';
+import { leaseAnswering } from '../failover/repeat.js';
 import type { Dialect } from '../outcome/statement.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { isTimeOut } from './driver-words.js';
-import { leaseAnswering } from './good-connection.js';
 import { socketOf } from './handshake.js';
-import { onReady } from './internals.js';
+import { activeStatement, onReady, onServerError } from './internals.js';
+import { lenderOf } from './lender.js';
 import {
   askMarker,
   askStatus,
@@ -44,18 +45,21 @@ export class Session implements TransactionSession {
   #status = 'I';
   #marked = false;
   #readOnly = false;
+  /** The server said that a statement failed, and did not yet say that it is ready for the next one. */
+  #failing: { readonly over: Promise<void>; readonly end: () => void } | null = null;
   readonly #stopListening: () => void;
 
   constructor(client: pg.PoolClient) {
     this.client = client;
     const onLost = (): void => {
       this.lost = true;
+      this.#ready();
     };
     // A statement in flight gets the error itself; without a listener, it would end the process too.
     client.on('error', onLost).on('end', onLost);
-    const stop = onReady(client, (status) => (this.#status = status));
+    const stops = [onServerError(client, () => this.#fails()), onReady(client, (status) => this.#ready(status))];
     this.#stopListening = () => {
-      stop();
+      for (const stop of stops) stop();
       client.off('error', onLost).off('end', onLost);
     };
   }
@@ -81,6 +85,19 @@ export class Session implements TransactionSession {
     this.#marked = true;
   }
 
+  /**
+   * PostgreSQL sends an error at once, and only then what it does to the transaction; pg rejects at the first of the
+   * two, and they need not come in one packet.
+   */
+  async statement<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      await this.#failing?.over;
+      throw error;
+    }
+  }
+
   async beforeCommit(): Promise<void> {
     // What a marker tells, the server's own record need not.
     if (this.#marked || this.#readOnly || this.identity === null || this.status !== 'open') return;
@@ -95,6 +112,19 @@ export class Session implements TransactionSession {
   release(broken: boolean): void {
     this.#stopListening();
     this.client.release(broken);
+  }
+
+  #fails(): void {
+    if (this.#failing !== null || activeStatement(this.client) === undefined) return;
+    let end = (): void => {};
+    const over = new Promise<void>((resolve) => (end = resolve));
+    this.#failing = { over, end };
+  }
+
+  #ready(status = this.#status): void {
+    this.#status = status;
+    this.#failing?.end();
+    this.#failing = null;
   }
 }
 
@@ -114,10 +144,10 @@ export class PgTransactions implements TransactionAdapter<Transaction, Session> 
     return new Session(await this.#pool.connect());
   }
 
-  handle({ client }: Session, scope: Scope<Transaction>): Transaction {
+  handle(session: Session, scope: Scope<Transaction>): Transaction {
     const query = (config: string | pg.QueryConfig, values?: unknown[]): Promise<unknown> => {
       const text = typeof config === 'string' ? config : config.text;
-      return scope.statement(text, () => client.query(config, values));
+      return scope.statement(text, () => session.statement(() => session.client.query(config, values)));
     };
     return { query: query as Transaction['query'], transaction: (fn) => scope.transaction(fn) };
   }
@@ -134,8 +164,7 @@ export class PgTransactions implements TransactionAdapter<Transaction, Session> 
 
   async resolve({ client: before, identity, id }: Session, marker: Marker | null): Promise<Resolution> {
     const clock = this.#endpoint?.clock ?? systemClock;
-    const until = clock.now() + this.#deadlineMillis;
-    const client = await leaseAnswering(this.#pool, clock, until, '');
+    const client = await leaseAnswering(lenderOf(this.#pool), '', clock, this.#deadlineMillis);
     try {
       const same = isSame(identity, await identityOf(client)) && addressOf(before) === addressOf(client);
       if (marker !== null) return await askMarker(client, marker, same);

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommitUnknownError, outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
-import type { Pool, Transaction } from '../../src/pg/index.js';
+import { Pool, type Transaction } from '../../src/pg/index.js';
+import { errorsApart } from './errors-apart.js';
 import { makePool, portOf, resetLab, serverOf, settled, startServers } from './support.js';
 
 let lab: Lab;
@@ -86,6 +87,19 @@ describe('a transaction', () => {
     );
     expect(error).toMatchObject({ code: 'TRANSACTION_FAILED', cause: { code: '22012' } });
     expect(await rows()).toEqual([]);
+  });
+
+  it('whose COMMIT is answered with ROLLBACK fails, also where an error and what it does to the transaction come apart', async () => {
+    const proxy = await errorsApart(portOf(lab, 0));
+    const follow = { resolver: { address: '127.0.0.1' } };
+    const own = new Pool({ ...lab.connection, host: 'db.example.com', port: proxy.port, max: 1, follow });
+    try {
+      const { error } = await settled(own.transaction(async (tx) => await tx.query('select 1 / 0').catch(() => {})));
+      expect(error).toMatchObject({ code: 'TRANSACTION_FAILED', cause: { code: '22012' } });
+    } finally {
+      await own.end();
+      await proxy.close();
+    }
   });
 
   it('fails with what the server says at COMMIT', async () => {

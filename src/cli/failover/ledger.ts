@@ -19,10 +19,14 @@ export interface LedgerVerdict {
 export function compareLedgers(operations: readonly Operation[], rows: readonly LedgerRow[]): LedgerVerdict {
   const counts = new Map<string, number>();
   for (const { id, count } of rows) counts.set(id, (counts.get(id) ?? 0) + count);
-  const lost = operations.filter(
-    (operation) => isSuccess(operation) && operation.id !== null && !counts.has(operation.id),
-  );
-  return { lostWrites: lost.length, doubledWrites: [...counts.values()].filter((count) => count > 1).length };
+  const lostWrites = countLost(operations, (id) => counts.has(id));
+  return { lostWrites, doubledWrites: [...counts.values()].filter((count) => count > 1).length };
+}
+
+/** Writes that were acknowledged, and are nowhere. */
+export function countLost(operations: readonly Operation[], isThere: (id: string) => boolean): number {
+  return operations.filter((operation) => isSuccess(operation) && operation.id !== null && !isThere(operation.id))
+    .length;
 }
 
 /** The same operations; of a successful write whose client did not say which server did it, the ledgers do. */

@@ -125,7 +125,7 @@ export const HOW: readonly (readonly [term: string, text: string])[] = [
   ],
   [
     'The load',
-    'Open loop: operations are due at a set rate, whatever became of those before, and each counts from when it was due, not from when the client got round to it. An operation that waited through the failover and then succeeded is a success; its wait is in the longest wait and in the latency. Each run has a fresh process for the client, and real servers.',
+    'Open loop: operations are due at a set rate, whatever became of those before, and each counts from when it was due, not from when the client got round to it. An operation that waited through the failover and then succeeded is a success; its wait is in the longest wait and in the latency. Each client has a process of its own, and the servers are real.',
   ],
   [
     'The bare limit',

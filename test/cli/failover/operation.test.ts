@@ -1,34 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type Change, type Operation, summarise } from '../../../src/cli/failover/operation.js';
+import { type Operation, summarise } from '../../../src/cli/failover/operation.js';
+import { change, failed as failing, hung as hanging, read as done, write } from './support.js';
 
-/** The fault is in force at 900, the name moves at 1000. */
-const change: Change = { at: 1_000, begunAt: 900, oldServer: 1, newServer: 2 };
-const blank: Operation = {
-  kind: 'read',
-  id: null,
-  intendedAt: 0,
-  endedAt: null,
-  server: null,
-  error: null,
-  outcome: null,
-};
-const done = (intendedAt: number, endedAt: number, server: number): Operation => ({
-  ...blank,
-  intendedAt,
-  endedAt,
-  server,
-});
-const failed = (intendedAt: number, endedAt: number): Operation => ({
-  ...blank,
-  kind: 'write',
-  intendedAt,
-  endedAt,
-  error: 'reset',
-});
-const hung = (intendedAt: number): Operation => ({
-  ...blank,
-  intendedAt,
-});
+const failed = (intendedAt: number, endedAt: number): Operation => failing(write('id', intendedAt, endedAt));
+const hung = (intendedAt: number): Operation => hanging(done(intendedAt, intendedAt, null));
 
 describe('the summary of a failover', () => {
   it('of nothing is nothing', () => {

@@ -1,6 +1,6 @@
 import type { Address } from '../../../endpoint/address.js';
 import type { FollowingConfig } from '../../../failover/options.js';
-import { mysqlOptions } from './mysql-options.js';
+import { partsOf } from '../../login.js';
 
 /** One of the two database servers, asked by itself at its private address. */
 export interface Session {
@@ -26,7 +26,7 @@ async function atPostgres<T>(url: URL, config: FollowingConfig, work: (session: 
 
 async function atMysql<T>(url: URL, config: FollowingConfig, work: (session: Session) => Promise<T>): Promise<T> {
   const { createConnection } = await import('../../../mysql2/promise.js');
-  const connection = await createConnection({ ...mysqlOptions(url), ...config });
+  const connection = await createConnection({ ...partsOf(url), ...config });
   try {
     return await work({ query: async <Row>(sql: string) => (await connection.query(sql))[0] as Row[] });
   } finally {

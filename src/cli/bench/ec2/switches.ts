@@ -5,7 +5,7 @@ import type { LedgerVerdict } from '../../failover/ledger.js';
 import type { Operation } from '../../failover/operation.js';
 import { Child, sharedNow } from '../../failover/rpc.js';
 import type { Contender } from '../../failover/trial.js';
-import { portOf } from '../../login.js';
+import { partsOf } from '../../login.js';
 import { within } from '../../within.js';
 import { type Measured, measure } from '../measure.js';
 import type { BorrowedAddress, Switched } from './borrowed-address.js';
@@ -149,14 +149,12 @@ function asRead(operation: Operation): Operation {
 
 function targetOf({ url, dnsServers }: Plan, { sides }: Ground, table: BenchTable | null): Ec2Target {
   const expression = url.protocol === 'mysql:' ? MYSQL_IDENTITY : POSTGRES_IDENTITY;
+  const { host, ...place } = partsOf(url);
   return {
     kind: url.protocol === 'mysql:' ? 'mariadb' : 'embedded-postgres',
-    name: url.hostname,
-    port: portOf(url),
+    name: host,
+    ...place,
     dnsServers,
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)),
     url: url.href,
     sql: statements(expression, [sides[0].identity, sides[1].identity], table?.name ?? null),
   };

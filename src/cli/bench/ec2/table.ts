@@ -1,5 +1,5 @@
-import type { LedgerVerdict } from '../../failover/ledger.js';
-import { isSuccess, type Operation } from '../../failover/operation.js';
+import { countLost, type LedgerVerdict } from '../../failover/ledger.js';
+import type { Operation } from '../../failover/operation.js';
 import type { Ground } from './ground.js';
 import { at, type Session } from './server.js';
 
@@ -70,9 +70,7 @@ export function judgeWrites(
   operations: readonly Operation[],
   counts: readonly ReadonlyMap<string, number>[],
 ): LedgerVerdict {
-  const lost = operations.filter(
-    (operation) => isSuccess(operation) && operation.id !== null && !counts.some((own) => own.has(operation.id!)),
-  );
+  const lostWrites = countLost(operations, (id) => counts.some((own) => own.has(id)));
   const doubled = new Set(counts.flatMap((own) => [...own].flatMap(([id, times]) => (times > 1 ? [id] : []))));
-  return { lostWrites: lost.length, doubledWrites: doubled.size };
+  return { lostWrites, doubledWrites: doubled.size };
 }

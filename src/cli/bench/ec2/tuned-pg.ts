@@ -1,9 +1,9 @@
 import type { LoadClient } from '../../failover/client.js';
+import { TUNED } from '../../failover/clients/pg-tuned.js';
 import { openStock } from './stock-pg.js';
 import type { Ec2Target } from './target.js';
 
-/** pg's own pool with what is usually advised: every time-out 2 s, and keepalive. */
+/** pg's own pool, tuned. */
 export function open(target: Ec2Target): LoadClient {
-  const tuned = { connectionTimeoutMillis: 2_000, query_timeout: 2_000, keepAlive: true };
-  return openStock(target, { ...tuned, keepAliveInitialDelayMillis: 1_000 });
+  return openStock(target, TUNED);
 }
