@@ -46,7 +46,8 @@ export interface PoolPrivate {
   _pendingQueue: PendingItem[];
   _isFull(): boolean;
   _pulseQueue(): void;
-  _remove(client: pg.PoolClient): void;
+  _remove(client: pg.PoolClient, callback?: () => void): void;
+  _release(client: pg.PoolClient, idleListener: IdleListener, error?: Error | boolean): void;
   _acquireClient(client: pg.PoolClient, item: PendingItem, idleListener: IdleListener, isNew: boolean): void;
   newClient(item: PendingItem): void;
 }
@@ -72,6 +73,16 @@ export function makeClient(stock: PoolPrivate, pool: pg.Pool, item: PendingItem)
 /** pg-pool's own way to serve one waiting caller. */
 export function pulseOnce(stock: PoolPrivate, pool: pg.Pool): void {
   stock._pulseQueue.call(pool);
+}
+
+/** pg-pool's own way to take a client back. */
+export function takeBack(stock: PoolPrivate, pool: pg.Pool, ...given: Parameters<PoolPrivate['_release']>): void {
+  stock._release.call(pool, ...given);
+}
+
+/** pg-pool's own way to close a client. */
+export function remove(stock: PoolPrivate, pool: pg.Pool, ...given: Parameters<PoolPrivate['_remove']>): void {
+  stock._remove.call(pool, ...given);
 }
 
 function priv(pool: pg.Pool): PoolPrivate {
@@ -182,6 +193,15 @@ export function onServerError(client: pg.ClientBase, listener: (error: Error & {
   const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
   connection?.prependListener('errorMessage', listener);
   return () => connection?.off('errorMessage', listener);
+}
+
+/**
+ * Tells when the client has emitted 'end'. A listener of the client's own would make every lease dearer: pg-pool adds and
+ * removes one for 'error', and where there is another, Node deletes a key instead of starting anew.
+ */
+export function onEnd(client: pg.ClientBase, listener: () => void): void {
+  const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
+  connection?.once('end', () => process.nextTick(listener));
 }
 
 /** Tells each parameter that the server reports of itself, at the log-in and when it changes. */

@@ -16,6 +16,7 @@ import {
   type HandOut,
   makeClient,
   newestClient,
+  onEnd,
   type PendingItem,
   type PoolPrivate,
   pulse,
@@ -113,16 +114,26 @@ export class Keeper {
     else this.#entrance.get(callback);
   }
 
-  /** pg-pool calls this to hand a client out. One that has been idle for long has to answer first. */
-  acquire(handOut: HandOut): void {
-    const { client, item, isNew } = handOut;
-    const socket = isNew ? undefined : this.#alive.get(client);
+  /** May the caller have it at once? One that has been idle for long has to answer first. */
+  serves(item: PendingItem, client: pg.PoolClient, isNew: boolean): boolean {
     if (isNew) {
       if (this.#roles === null) this.#made(client);
-    } else if (socket === undefined || !(isQuiet(socket) || this.#roles?.doubts(client) === true))
-      this.#waits.end(item);
-    else return this.#askFirst(socket, handOut);
-    handOver(this.#options.stock, this.#pool, handOut);
+      return true;
+    }
+    const socket = this.#alive.get(client);
+    if (socket !== undefined && (isQuiet(socket) || this.#roles?.doubts(client))) return false;
+    this.#waits.end(item);
+    return true;
+  }
+
+  /** Hands out one that may not be at once, if its server answers; else the caller gets another. */
+  askFirst(handOut: HandOut): void {
+    const socket = this.#alive.get(handOut.client)!;
+    void this.#answers(socket, handOut.client).then((answers) => {
+      if (answers) this.#waits.end(handOut.item);
+      // In a turn of its own, so that what a caller's callback throws is his.
+      process.nextTick(() => (answers ? this.#handOld(handOut) : this.#replace(socket, handOut)));
+    });
   }
 
   /** pg-pool calls this for a caller for whom there is room. */
@@ -168,7 +179,7 @@ export class Keeper {
     for (const socket of this.#alive.values()) socket.expectEnd();
   }
 
-  /** The pool's event 'release': a caller gave it back, and pg-pool has not dealt with it yet. */
+  /** A caller gave it back, and pg-pool has not dealt with it yet. */
   released(client: pg.PoolClient): void {
     this.#leases.released(client);
     if (this.#strained && this.#makings.size > 0) process.nextTick(() => this.#relieve());
@@ -188,14 +199,6 @@ export class Keeper {
     making.socket?.destroy();
   }
 
-  #askFirst(socket: TrackedSocket, handOut: HandOut): void {
-    void this.#answers(socket, handOut.client).then((answers) => {
-      if (answers) this.#waits.end(handOut.item);
-      // In a turn of its own, so that what a caller's callback throws is his.
-      process.nextTick(() => (answers ? this.#handOld(handOut) : this.#replace(socket, handOut)));
-    });
-  }
-
   async #answers(socket: TrackedSocket, client: pg.PoolClient): Promise<boolean> {
     if (this.#roles?.doubts(client) === true) return (await this.#roles.confirm(client)) && this.#isCurrent(socket);
     // The name may move meanwhile.
@@ -205,9 +208,8 @@ export class Keeper {
   #handOld(handOut: HandOut): void {
     const { stock, pause } = this.#options;
     if (!pause.on) return handOver(stock, this.#pool, handOut);
-    const { item } = handOut;
     handOver(stock, this.#pool, { ...handOut, item: { callback: (_error, _client, release) => release() } });
-    this.#again(item);
+    this.#again(handOut.item);
   }
 
   #replace(socket: TrackedSocket, { client, item, idleListener }: HandOut): void {
@@ -219,14 +221,13 @@ export class Keeper {
     this.#again(item);
   }
 
-  /** From here on the pool knows what becomes of the client. */
   #look(client: pg.PoolClient, making: Making): void {
     this.#makings.add(client, making);
     const socket = streamOf(client);
     if (!(socket instanceof TrackedSocket)) return;
     making.socket = socket;
     this.#alive.set(client, socket);
-    client.once('end', () => this.#onEnd(client, socket));
+    onEnd(client, () => this.#onEnd(client, socket));
     const handshake = followHandshake(client, socket);
     if (this.#roles === null) client.once('connect', () => this.#arrived(client));
     else {

@@ -18,7 +18,9 @@ import {
   pulse,
   pulseOnce,
   queueBefore,
+  remove,
   stockOf,
+  takeBack,
 } from './internals.js';
 import { Keeper } from './keeper.js';
 import { PgProber } from './prober.js';
@@ -111,12 +113,20 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     override query(text: unknown, values?: unknown, callback?: unknown): unknown {
       const replayer = this.#replayer;
       if (replayer === null || typeof text === 'function') return super.query(text, values, callback);
-      const [given, told] = typeof values === 'function' ? [undefined, values] : [values, callback];
-      if (told != null) return super.query(text, given, replayer.watch(text, given, told as Done));
+      if (typeof values === 'function') return this.query(text, undefined, values);
+      if (callback != null) {
+        const told = callback as Done;
+        return super.query(text, values, (error: Error | undefined, answer: unknown) => {
+          if (error == null) told(error, answer);
+          else replayer.failed(error, text, values, told);
+        });
+      }
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       const result = new Chosen<unknown>((resolve, reject) => {
-        const done: Done = (error, answer) => (error == null ? resolve(answer) : reject(error));
-        super.query(text, given, replayer.watch(text, given, done));
+        super.query(text, values, (error: Error | undefined, answer: unknown) => {
+          if (error == null) resolve(answer);
+          else replayer.failed(error, text, values, (last, late) => (last == null ? resolve(late) : reject(last)));
+        });
       });
       // As pg-pool does: a stack that leads to the application, not to a socket.
       return result.catch((error: Error) => {
@@ -163,23 +173,29 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
 
     /** Where nobody listens, an error of an idle connection would end the process; here it is a warning. */
     override emit(event: string | symbol, ...args: unknown[]): boolean {
-      // These two come with every lease.
-      if (event === 'acquire') return super.emit(event, args[0]);
-      if (event === 'release') {
-        const [error, client] = args as [Error, pg.PoolClient];
-        this.#keeper?.released(client);
-        if (error) this.#replayer?.released(error, client);
+      return event === 'error' ? this.#tellError(args) : super.emit(event, ...args);
+    }
+
+    #tellError(args: readonly unknown[]): boolean {
+      if (this.#route === null || this.listenerCount('error') > 0) return super.emit('error', ...args);
+      const [error] = args;
+      const message = `an idle connection failed: ${messageOf(error)}`;
+      this.#route.endpoint.warn({ code: 'UNHANDLED_POOL_ERROR', message, error });
+      return false;
+    }
+
+    override _release(client: pg.PoolClient, idleListener: IdleListener, error?: Error | boolean): void {
+      this.#keeper?.released(client);
+      if (error) this.#replayer?.released(error, client);
+      if (this.#pause.on) process.nextTick(() => this.#pause.released());
+      takeBack(stock, this as unknown as pg.Pool, client, idleListener, error);
+    }
+
+    override _remove(client: pg.PoolClient, callback?: () => void): void {
+      remove(stock, this as unknown as pg.Pool, client, () => {
+        callback?.();
         if (this.#pause.on) process.nextTick(() => this.#pause.released());
-        return super.emit(event, error, client);
-      }
-      if (event === 'error' && this.#route !== null && this.listenerCount('error') === 0) {
-        const [error] = args;
-        const message = `an idle connection failed: ${messageOf(error)}`;
-        this.#route.endpoint.warn({ code: 'UNHANDLED_POOL_ERROR', message, error });
-        return false;
-      }
-      if (event === 'remove' && this.#pause.on) process.nextTick(() => this.#pause.released());
-      return super.emit(event, ...args);
+      });
     }
 
     override _acquireClient(
@@ -188,9 +204,10 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       idleListener: IdleListener,
       isNew: boolean,
     ): void {
-      const handOut = { client, item, idleListener, isNew };
-      if (this.#keeper === null) handOver(stock, this as unknown as pg.Pool, handOut);
-      else this.#keeper.acquire(handOut);
+      const keeper = this.#keeper;
+      if (keeper === null || keeper.serves(item, client, isNew)) {
+        handOver(stock, this as unknown as pg.Pool, { client, item, idleListener, isNew });
+      } else keeper.askFirst({ client, item, idleListener, isNew });
     }
 
     override _pulseQueue(): void {

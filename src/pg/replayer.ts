@@ -46,16 +46,13 @@ export class Replayer {
     this.#options = options;
   }
 
-  /** The pool's event 'release', with an error. */
-  released(error: Error, client: pg.PoolClient): void {
-    this.#failedLease = { error, address: socketOf(client)?.dialledAddress ?? null };
+  /** A lease was given back with an error; `true` is a caller's own way to say so. */
+  released(error: Error | true, client: pg.PoolClient): void {
+    this.#failedLease = error === true ? null : { error, address: socketOf(client)?.dialledAddress ?? null };
   }
 
-  watch(text: unknown, values: unknown, done: Done): Done {
-    return (error, result) => (error == null ? done(error, result) : this.#failed(error, text, values, done));
-  }
-
-  #failed(error: Error, text: unknown, values: unknown, done: Done): void {
+  /** A statement failed: its caller is told so, unless it is run again. */
+  failed(error: Error, text: unknown, values: unknown, done: Done): void {
     const lease = this.#failedLease;
     this.#failedLease = null;
     const sql = sqlOf(text);

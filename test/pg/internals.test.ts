@@ -122,6 +122,48 @@ describe('the private members of pg', () => {
     client.release();
   });
 
+  it('_release and _remove: or nobody would know what was given back, and how', async () => {
+    const calls: unknown[] = [];
+    class Listening extends (pg.Pool as unknown as new (config: pg.PoolConfig) => internals.Overridable) {
+      override _release(...args: Parameters<internals.PoolPrivate['_release']>): void {
+        calls.push(['release', args[0], typeof args[1], args[2]]);
+        super._release(...args);
+      }
+
+      override _remove(client: pg.PoolClient, callback?: () => void): void {
+        calls.push(['remove', client]);
+        super._remove(client, callback);
+      }
+    }
+    const other = new Listening({ ...pool.options, password: lab.connection!.password }) as unknown as pg.Pool;
+    const client = await other.connect();
+    client.release();
+    const again = await other.connect();
+    const error = new Error('broken');
+    again.release(error);
+    expect(calls).toEqual([
+      ['release', client, 'function', undefined],
+      ['release', client, 'function', error],
+      ['remove', client],
+    ]);
+    await other.end();
+  });
+
+  it('the end of a connection: or a pool would go on counting on it', async () => {
+    const late = new pg.Client({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection });
+    const seen: string[] = [];
+    await late.connect();
+    late.once('end', () => seen.push('end'));
+    const ended = new Promise<void>((resolve) => {
+      internals.onEnd(late, () => {
+        seen.push('onEnd');
+        resolve();
+      });
+    });
+    await Promise.all([late.end(), ended]);
+    expect(seen).toEqual(['end', 'onEnd']);
+  });
+
   it('_acquireClient: or a connection to the old server could be handed out', async () => {
     const other = new pg.Pool({ ...pool.options, password: lab.connection!.password });
     const stock = internals.stockOf(pg);
@@ -132,7 +174,6 @@ describe('the private members of pg', () => {
     });
     expect(handed).toBe(client);
     client.release();
-    internals.pulseOnce(stock, other);
     await other.end();
   });
 });
