@@ -8,7 +8,7 @@ import { filesOf } from '../../src/cli/report/files.js';
 import { htmlReport } from '../../src/cli/report/html.js';
 import { markdownReport } from '../../src/cli/report/markdown.js';
 import { readRecording } from '../../src/cli/report/read-recording.js';
-import { client, fault, fullMatrix, recordingOf } from './report-support.js';
+import { client, type Course, fault, fullMatrix, recordingOf } from './report-support.js';
 import { eipPool } from './support.js';
 
 const HOSTILE = `"><script>alert(1)</script>&'|\`*\u202E\u0000\u001B[31m]]>`;
@@ -83,6 +83,17 @@ describe('the judgement', () => {
   it('is slow where more failed than is due in a second, and broken by a lost write', () => {
     expect(levelOf({ firstSuccess: [1_005], until: 'error' })).toBe('slow');
     expect(levelOf({ firstSuccess: [20], until: 'wait', lost: 1 })).toBe('broken');
+  });
+
+  it('tells the errors of reads and of writes apart, where they were recorded', () => {
+    const course: Course = { firstSuccess: [30], until: 'error', errors: 3 };
+    const plain = client('pg.Pool', course);
+    const kind = { operations: 200, hung: 0, firstSuccess: 30, longestWait: 14 };
+    const runs = plain.runs.map((run) => ({ ...run, reads: { ...kind, errors: 0 }, writes: { ...kind, errors: 3 } }));
+    const recording = recordingOf([fault('kill', 'killed', [{ client: 'ours', runs }, plain])]);
+    const [ours, stock] = factsOf(readRecording(JSON.stringify(recording)))[0]!.clients;
+    expect([ours!.readErrors.worst, ours!.writeErrors.worst]).toEqual([0, 3]);
+    expect([stock!.readErrors.worst, stock!.writeErrors.worst]).toEqual([NaN, NaN]);
   });
 
   it('takes the ratio from the bare limit of the client’s own kind of server', () => {

@@ -30,6 +30,9 @@ export interface ClientFacts {
   readonly noticed: Spread;
   readonly unavailable: Spread;
   readonly errors: Spread;
+  /** The same of reads alone and of writes alone; NaN where they were not told apart. */
+  readonly readErrors: Spread;
+  readonly writeErrors: Spread;
   readonly hung: Spread;
   readonly lost: Spread;
   readonly doubled: Spread;
@@ -101,6 +104,8 @@ function clientFacts({ client, runs }: ClientRecord, bareMillis: number, rate: n
     longestWait: over(({ summary }) => summary.longestWait),
     noticed: over(({ detectedMillis }) => (detectedMillis === undefined ? NaN : (detectedMillis ?? Infinity))),
     unavailable: over(({ unavailableMillis }) => unavailableMillis ?? NaN),
+    readErrors: over(({ reads }) => reads?.errors ?? NaN),
+    writeErrors: over(({ writes }) => writes?.errors ?? NaN),
     outcomes: outcomesOf(runs),
     latency: {
       before: latencyOf(runs.map(({ latency }) => latency.before)),

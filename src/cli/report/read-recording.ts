@@ -124,6 +124,14 @@ const summary: Reader = object({
   operations: count,
 });
 
+const kind: Reader = object({
+  operations: count,
+  errors: count,
+  hung: count,
+  firstSuccess: momentOrNull,
+  longestWait: millis,
+});
+
 const run: Reader = object({
   summary,
   lostWrites: count,
@@ -133,6 +141,8 @@ const run: Reader = object({
   timeline: list(object({ at: moment, millis: above, onOld: count, onNew: count, errors: count, hung: count }), 0),
   detectedMillis: optional(orNull(moment, Infinity)),
   unavailableMillis: optional(millis),
+  reads: optional(kind),
+  writes: optional(kind),
   crashes: optional(count),
 });
 

@@ -40,18 +40,18 @@ function bad(spread: Spread): Markup {
 export function factsTable({ fault, clients, bares }: FaultFacts): Markup {
   const bareRows = bares.map(
     ({ name, limit }) =>
-      markup`<tr class="bare"><th scope="row">${name}</th><td>${figure(limit.median)}</td><td>${figure(limit.worst)}</td><td>${middleHalf(limit)}</td><td>1×</td><td class="set" colspan="10"></td></tr>`,
+      markup`<tr class="bare"><th scope="row">${name}</th><td>${figure(limit.median)}</td><td>${figure(limit.worst)}</td><td>${middleHalf(limit)}</td><td>1×</td><td class="set" colspan="12"></td></tr>`,
   );
   const rows = clients.map(
     (facts) => markup`<tr><th scope="row"><bdi>${facts.client}</bdi></th>${firstSuccess(facts)}
-<td class="set">${pair(facts.noticed)}</td><td>${pair(facts.lastOnOld)}</td><td>${pair(facts.unavailable)}</td><td>${pair(facts.longestWait)}</td><td>${pair(facts.errors)}</td><td class="text">${outcomes(facts)}</td>${bad(facts.hung)}${bad(facts.lost)}${bad(facts.doubled)}${bad(facts.crashes)}</tr>
+<td class="set">${pair(facts.noticed)}</td><td>${pair(facts.lastOnOld)}</td><td>${pair(facts.unavailable)}</td><td>${pair(facts.longestWait)}</td><td>${pair(facts.errors)}</td><td>${pair(facts.readErrors)}</td><td>${pair(facts.writeErrors)}</td><td class="text">${outcomes(facts)}</td>${bad(facts.hung)}${bad(facts.lost)}${bad(facts.doubled)}${bad(facts.crashes)}</tr>
 `,
   );
   return scrolling(
     `${fault}: the facts`,
     markup`<table><caption><span><strong>The facts</strong> Milliseconds after t = 0, and counts: median (worst) of the runs. Errors by outcome: all runs together.</span></caption>
-<thead><tr><td></td><th class="group" scope="colgroup" colspan="4">first success on the new server</th><th class="group set" scope="colgroup" colspan="10">what it cost</th></tr>
-<tr><th scope="col">client</th><th scope="col">median</th><th scope="col">worst</th><th scope="col">middle half</th><th scope="col">of the bare limit</th><th class="set" scope="col">noticed</th><th scope="col">last on old server</th><th scope="col">longest gap</th><th scope="col">longest wait</th><th scope="col">errors</th><th class="text" scope="col">errors by outcome</th><th scope="col">hung</th><th scope="col">lost writes</th><th scope="col">doubled writes</th><th scope="col">crashes</th></tr></thead>
+<thead><tr><td></td><th class="group" scope="colgroup" colspan="4">first success on the new server</th><th class="group set" scope="colgroup" colspan="12">what it cost</th></tr>
+<tr><th scope="col">client</th><th scope="col">median</th><th scope="col">worst</th><th scope="col">middle half</th><th scope="col">of the bare limit</th><th class="set" scope="col">noticed</th><th scope="col">last on old server</th><th scope="col">longest gap</th><th scope="col">longest wait</th><th scope="col">errors</th><th scope="col">of reads</th><th scope="col">of writes</th><th class="text" scope="col">errors by outcome</th><th scope="col">hung</th><th scope="col">lost writes</th><th scope="col">doubled writes</th><th scope="col">crashes</th></tr></thead>
 <tbody>${bareRows}${rows}</tbody></table>`,
   );
 }
