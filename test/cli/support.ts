@@ -6,7 +6,6 @@ export interface Ran {
   readonly status: number;
   readonly out: string;
   readonly error: string;
-  readonly millis: number;
   /** The documents of `--json`, one a line. */
   readonly json: readonly Record<string, unknown>[];
 }
@@ -18,7 +17,6 @@ export async function eipPool(
 ): Promise<Ran> {
   let out = '';
   let error = '';
-  const began = performance.now();
   const streams = {
     out: (text: string) => void (out += text),
     error: (text: string) => void (error += text),
@@ -31,7 +29,7 @@ export async function eipPool(
         .split('\n')
         .map((line) => JSON.parse(line) as Record<string, unknown>)
     : [];
-  return { status, out, error, millis: performance.now() - began, json };
+  return { status, out, error, json };
 }
 
 /** The AWS of the lab, for every AWS tool that this process runs. */

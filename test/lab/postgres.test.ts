@@ -155,8 +155,8 @@ describe('a lab that ends', () => {
       expect(isAlive(pid)).toBe(true);
       if (how === 'exit') child.stdin.write('now');
       else child.kill(how);
-      await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
-      await expect.poll(() => existsSync(folder), { timeout: 5_000 }).toBe(false);
+      await expect.poll(() => isAlive(pid)).toBe(false);
+      await expect.poll(() => existsSync(folder)).toBe(false);
     },
     30_000,
   );
@@ -174,7 +174,7 @@ it('leaves nothing behind if its process ends before the lab has started', async
   const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { env, stdio: 'inherit' });
   await chmod(folder, 0o755);
   await once(child, 'exit');
-  await expect.poll(() => readdirSync(folder), { timeout: 5_000 }).toEqual([]);
+  await expect.poll(() => readdirSync(folder)).toEqual([]);
   await rm(folder, { recursive: true });
 }, 30_000);
 

@@ -74,13 +74,13 @@ onServers('pool.transaction on MySQL’s protocol', () => {
     await pool.transaction(
       async (tx) => {
         await tx.query('select * from tx_t');
-        await expect.poll(level, { interval: 200, timeout: 4_000 }).toEqual([{ level: 'SERIALIZABLE' }]);
+        await expect.poll(level, { interval: 200 }).toEqual([{ level: 'SERIALIZABLE' }]);
       },
       { isolationLevel: 'serializable' },
     );
     await pool.transaction(async (tx) => {
       await tx.query('select * from tx_t');
-      await expect.poll(level, { interval: 200, timeout: 4_000 }).toEqual([{ level: 'REPEATABLE READ' }]);
+      await expect.poll(level, { interval: 200 }).toEqual([{ level: 'REPEATABLE READ' }]);
     });
     const { error } = await settled(pool.transaction((tx) => insert(tx, 1), { accessMode: 'read only' }));
     expect([error?.code, outcomeOf(error)]).toEqual(['ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION', 'rejected']);
@@ -229,10 +229,10 @@ onServers('pool.transaction on MySQL’s protocol', () => {
         }, options),
       );
       if (options.marker !== undefined) {
-        await expect.poll(() => idOf("state = 'User sleep'"), { interval: 10, timeout: 4_000 }).not.toBeNull();
+        await expect.poll(() => idOf("state = 'User sleep'"), { interval: 10 }).not.toBeNull();
         await lock();
       }
-      await expect.poll(() => idOf("info = 'COMMIT'"), { interval: 10, timeout: 4_000 }).not.toBeNull();
+      await expect.poll(() => idOf("info = 'COMMIT'"), { interval: 10 }).not.toBeNull();
       await how((await idOf("info = 'COMMIT'"))!);
       await locker.end();
       await lab.hosts[0]!.restore();

@@ -45,7 +45,7 @@ const leftovers = async (): Promise<unknown[][]> =>
     ),
   );
 const nothingIsLeft = async (): Promise<void> => {
-  await expect.poll(leftovers, { timeout: 5_000 }).toEqual([[], []]);
+  await expect.poll(leftovers).toEqual([[], []]);
 };
 const module = (name: string, text: string): string => {
   const file = path.join(folder, `${name}.mjs`);
