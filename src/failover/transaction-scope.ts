@@ -2,6 +2,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import { EipPoolError } from '../errors.js';
 import { noteOutcome, outcomeOf } from '../outcome/outcome.js';
 import { keepsTransaction } from '../outcome/reads.js';
+import { onAbort } from './abort.js';
 import type { Session, TransactionAdapter } from './transaction.js';
 
 /** A transaction, or a savepoint in one, while its function runs. */
@@ -62,14 +63,14 @@ export class Attempt<Tx, S extends Session> {
     let reject = (_reason: unknown): void => {};
     this.#stopped = new Promise<never>((_, onReject) => (reject = onReject));
     this.#stopped.catch(() => {});
-    const onAbort = (): void => {
+    const abort = (): void => {
       this.#aborted = true;
       this.#doom = { error: signal.reason };
       reject(signal.reason);
     };
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort);
-    return () => signal.removeEventListener('abort', onAbort);
+    if (!signal.aborted) return onAbort(signal, abort);
+    abort();
+    return () => {};
   }
 
   async statement<T>(text: string, run: () => Promise<T>): Promise<T> {
