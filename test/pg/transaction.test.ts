@@ -140,6 +140,19 @@ describe('a transaction', () => {
     expect(pool.totalCount).toBe(1);
   });
 
+  it('keeps its own statements out of a nested one that is open, with which they would be undone', async () => {
+    await pool.transaction(async (tx) => {
+      const nested = tx.transaction(async (inner) => {
+        await insert(inner, 1);
+        expect((await settled(insert(tx, 2))).error).toMatchObject({ code: 'TRANSACTION_NESTED' });
+        throw new Error('undo it');
+      });
+      expect((await settled(nested)).error?.message).toBe('undo it');
+      await insert(tx, 3);
+    });
+    expect(await rows()).toEqual([3]);
+  });
+
   it('shares its signal with many others, and Node warns of nothing', async () => {
     // A warning of Node's fails the test: console.setup.ts.
     const controller = new AbortController();
