@@ -248,10 +248,10 @@ class Level<Tx> implements Scope<Tx> {
     }
   }
 
-  /** Is it outside of that scope? */
+  /** Is that scope inside of one of its own whose function still runs? */
   #isAround(scope: Scope<Tx> | undefined): boolean {
-    const parent = scope instanceof Level ? scope.#parent : null;
-    return parent !== null && (parent === this || this.#isAround(parent));
+    if (!(scope instanceof Level) || scope.#parent === null) return false;
+    return (scope.#parent === this && scope.open) || this.#isAround(scope.#parent);
   }
 }
 

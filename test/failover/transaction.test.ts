@@ -211,6 +211,29 @@ describe('a transaction', () => {
       expect(log.filter((sql) => sql.startsWith('RELEASE'))).toHaveLength(2);
     });
 
+    it('runs one that a nested function had left behind when its turn comes', async () => {
+      let left: Promise<void> | undefined;
+      await once(async (tx) => {
+        let begin = (): void => {};
+        const begun = new Promise<void>((resolve) => (begin = resolve));
+        await tx.transaction(async () => {
+          left = begun.then(async () => await tx.transaction(async (inner) => await inner.query('left behind')));
+        });
+        await tx.transaction(async (inner) => {
+          begin();
+          await inner.query('insert');
+        });
+        await left;
+      });
+      expect(log.filter((sql) => /^(insert|left|RELEASE)/.test(sql))).toEqual([
+        'RELEASE SAVEPOINT eip_pool_1',
+        'insert',
+        'RELEASE SAVEPOINT eip_pool_2',
+        'left behind',
+        'RELEASE SAVEPOINT eip_pool_3',
+      ]);
+    });
+
     it('runs a statement first that was given before the nested one began, and further nested ones after it', async () => {
       await once(async (tx) => {
         const one = tx.transaction(async (inner) => await inner.query('one'));
