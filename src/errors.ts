@@ -32,6 +32,8 @@ export type ErrorCode =
   | 'TRANSACTION_FAILED'
   /** The transaction was no longer open after one of its statements, which had not been asked to end it. */
   | 'TRANSACTION_LEFT'
+  /** A statement came for a transaction in which a nested one was open. */
+  | 'TRANSACTION_NESTED'
   /** A statement came for a transaction that was over. */
   | 'TRANSACTION_OVER'
   /** The endpoint was closed. */

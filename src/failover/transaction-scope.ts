@@ -2,6 +2,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 import { EipPoolError } from '../errors.js';
 import { noteOutcome, outcomeOf } from '../outcome/outcome.js';
 import { keepsTransaction } from '../outcome/reads.js';
+import { onAbort } from './abort.js';
 import type { Session, TransactionAdapter } from './transaction.js';
 
 /** A transaction, or a savepoint in one, while its function runs. */
@@ -62,14 +63,14 @@ export class Attempt<Tx, S extends Session> {
     let reject = (_reason: unknown): void => {};
     this.#stopped = new Promise<never>((_, onReject) => (reject = onReject));
     this.#stopped.catch(() => {});
-    const onAbort = (): void => {
+    const abort = (): void => {
       this.#aborted = true;
       this.#doom = { error: signal.reason };
       reject(signal.reason);
     };
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort);
-    return () => signal.removeEventListener('abort', onAbort);
+    if (!signal.aborted) return onAbort(signal, abort);
+    abort();
+    return () => {};
   }
 
   async statement<T>(text: string, run: () => Promise<T>): Promise<T> {
@@ -150,6 +151,7 @@ export class Attempt<Tx, S extends Session> {
       parent,
       (text, run) => this.statement(text, run),
       (nested) => this.#savepoint(nested, scope),
+      () => this.#scopes.getStore(),
     );
     const tx = this.#adapter.handle(this.#session, scope);
     return this.#scopes.run(scope, async () => {
@@ -166,13 +168,13 @@ export class Attempt<Tx, S extends Session> {
 
   async #savepoint<T>(fn: (tx: Tx) => Promise<T> | T, parent: Level<Tx>): Promise<T> {
     const name = `eip_pool_${++this.#savepoints}`;
-    await parent.statement('savepoint', () => this.#session.run(`SAVEPOINT ${name}`));
+    await parent.own('savepoint', () => this.#session.run(`SAVEPOINT ${name}`));
     const before = this.#firstError;
     try {
       const value = await this.#within(fn, parent);
       // It swallowed an error, which undid what it had done.
       if (this.#session.status === 'failed') throw this.#firstError;
-      await parent.statement('release', () => this.#session.run(`RELEASE SAVEPOINT ${name}`));
+      await parent.own('release', () => this.#session.run(`RELEASE SAVEPOINT ${name}`));
       return value;
     } catch (error) {
       // With what is around it, it was undone too, and the connection may be in somebody else's hands by now.
@@ -188,17 +190,27 @@ export class Attempt<Tx, S extends Session> {
 
 class Level<Tx> implements Scope<Tx> {
   readonly #parent: Level<Tx> | null;
-  readonly #statement: <T>(text: string, run: () => Promise<T>) => Promise<T>;
-  readonly #savepoint: <T>(fn: (tx: Tx) => Promise<T> | T) => Promise<T>;
+  readonly #statement: Scope<Tx>['statement'];
+  readonly #savepoint: Scope<Tx>['transaction'];
+  readonly #caller: () => Scope<Tx> | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** From its SAVEPOINT on until it is settled. */
+  #isNestedOpen = false;
   open: boolean = true;
   /** Its savepoints that are not settled. */
   nesting: number = 0;
 
-  constructor(parent: Level<Tx> | null, statement: Scope<Tx>['statement'], savepoint: Scope<Tx>['transaction']) {
+  /** @param caller whose function runs, of which a call comes */
+  constructor(
+    parent: Level<Tx> | null,
+    statement: Scope<Tx>['statement'],
+    savepoint: Scope<Tx>['transaction'],
+    caller: () => Scope<Tx> | undefined,
+  ) {
     this.#parent = parent;
     this.#statement = statement;
     this.#savepoint = savepoint;
+    this.#caller = caller;
   }
 
   /** Do its function, and those around it, still run? */
@@ -206,21 +218,52 @@ class Level<Tx> implements Scope<Tx> {
     return this.open && this.#parent?.usable !== false;
   }
 
+  /** It would be undone with the nested transaction; and to wait for that one may be to wait for itself. */
   async statement<T>(text: string, run: () => Promise<T>): Promise<T> {
+    if (this.usable && this.#isNestedOpen) throw nestedError();
+    return await this.own(text, run);
+  }
+
+  /** One of the runner's own. */
+  async own<T>(text: string, run: () => Promise<T>): Promise<T> {
     if (!this.usable) throw overError();
     return await this.#statement(text, run);
   }
 
-  transaction<T>(fn: (tx: Tx) => Promise<T> | T): Promise<T> {
+  async transaction<T>(fn: (tx: Tx) => Promise<T> | T): Promise<T> {
+    if (this.#isNestedOpen && this.#isAround(this.#caller())) throw nestedError();
     this.nesting++;
-    const result = this.#last.then(() => this.#savepoint(fn)).finally(() => this.nesting--);
+    const result = this.#last.then(() => this.#nest(fn));
     this.#last = result.catch(() => {});
-    return result;
+    return await result;
+  }
+
+  async #nest<T>(fn: (tx: Tx) => Promise<T> | T): Promise<T> {
+    this.#isNestedOpen = true;
+    try {
+      return await this.#savepoint(fn);
+    } finally {
+      this.#isNestedOpen = false;
+      this.nesting--;
+    }
+  }
+
+  /** Is that scope inside of one of its own whose function still runs? */
+  #isAround(scope: Scope<Tx> | undefined): boolean {
+    if (!(scope instanceof Level) || scope.#parent === null) return false;
+    return (scope.#parent === this && scope.open) || this.#isAround(scope.#parent);
   }
 }
 
 function overError(): EipPoolError {
   return new EipPoolError('TRANSACTION_OVER', 'the transaction is over: await every statement inside its function');
+}
+
+function nestedError(): EipPoolError {
+  return new EipPoolError(
+    'TRANSACTION_NESTED',
+    'a nested transaction is open, which this would become a part of: await the nested one first, or use its own handle',
+  );
 }
 
 function leftError(cause: unknown): EipPoolError {

@@ -4,6 +4,7 @@ import { CommitUnknownError, EipPoolError, messageOf } from '../errors.js';
 import { invalidOption } from '../options.js';
 import { noteOutcome, outcomeOf } from '../outcome/outcome.js';
 import type { Dialect } from '../outcome/statement.js';
+import { onAbort } from './abort.js';
 import { readTransactionOptions, type ReadTransactionOptions, type TransactionOptions } from './transaction-options.js';
 import { Attempt, type Scope } from './transaction-scope.js';
 
@@ -124,10 +125,9 @@ export class Transactions<Tx, S extends Session> {
     if (signal === null) return await this.#adapter.open();
     signal.throwIfAborted();
     const opening = this.#adapter.open();
-    let onAbort = (): void => {};
+    let stop = (): void => {};
     const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', onAbort);
+      stop = onAbort(signal, () => reject(signal.reason as Error));
     });
     try {
       return await Promise.race([opening, aborted]);
@@ -139,7 +139,7 @@ export class Transactions<Tx, S extends Session> {
       );
       throw error;
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      stop();
     }
   }
 

@@ -16,7 +16,10 @@ import { askMarker, type Identity, identityOf, isSame } from './witness.js';
 export interface Transaction {
   query: promise.PoolConnection['query'];
   execute: promise.PoolConnection['execute'];
-  /** A savepoint: if the function throws, only what it did is undone. */
+  /**
+   * A savepoint: if the function throws, only what it did is undone. While it is open, this handle's own statements are
+   * refused with `TRANSACTION_NESTED`.
+   */
   transaction<T>(fn: (tx: Transaction) => Promise<T> | T): Promise<T>;
 }
 

@@ -3,12 +3,14 @@ import type { Dialect } from './statement.js';
 /**
  * Built-in functions, and some of the extensions that come with the servers, that a READ ONLY transaction lets pass although
  * they leave something behind, or belong to the session that is lost. `*` stands for any ending. What READ ONLY refuses
- * (`nextval`, `setval`) needs no entry. test/pg/effects.test.ts proves the entries on real servers, and that no volatile
- * function of PostgreSQL and its extensions is forgotten.
+ * (`nextval`, `setval`) needs no entry. test/pg/effects.test.ts, test/mysql2/effects.test.ts and
+ * test/containers/mysql-effects.test.ts prove the entries on real servers, and that no volatile function of PostgreSQL and
+ * its extensions, and no loadable function of MySQL's community edition, is forgotten.
  *
  * Sources: PostgreSQL 18 manual, chapter 9.28 (system administration), 9.30, 33.4 (large objects; refused there from 16 on),
  * 9.15.3 (functions that run a query given as text), appendix F; `src/backend/tcop/utility.c`,
- * `PreventCommandIfReadOnly`. MySQL 8.4 manual, 14.14 (locking), 14.15, 14.18; MariaDB knowledge base, sequences.
+ * `PreventCommandIfReadOnly`. MySQL 8.4 manual, 14.2 (loadable functions), 14.14 (locking), 14.15,
+ * 14.18; MariaDB knowledge base, sequences, Spider functions, CONNECT's JSON functions.
  */
 export const POSTGRES_EFFECTS: readonly string[] = [
   // Large objects, and files of the server.
@@ -74,7 +76,7 @@ export const POSTGRES_EFFECTS: readonly string[] = [
   'xpath_table',
 ];
 
-const MYSQL: readonly string[] = [
+export const MYSQL_EFFECTS: readonly string[] = [
   // Locks of the session.
   'get_lock',
   'release_lock',
@@ -83,30 +85,47 @@ const MYSQL: readonly string[] = [
   'service_release_*',
   // What the session did before, which another one did not.
   'last_insert_id',
+  'last_insert_grn_id',
   'found_rows',
   'row_count',
   'lastval',
   'previous value for',
+  'wsrep_last_*',
   // Sequences and counters.
   'nextval',
   'setval',
   'next value for',
   'uuid_short',
-  // Other servers, and the server itself.
+  // Other servers.
+  'spider_*',
   'group_replication_*',
   'asynchronous_connection_failover_*',
-  'keyring_key_*',
-  'audit_log_*',
+  // The server itself: its logs and files, keys, firewall and dictionaries.
+  'innodb_*',
+  'mysqlbackup_*',
+  'keyring_*',
+  'audit_*',
+  'load_rewrite_rules',
   'version_tokens_*',
   'mysql_firewall_*',
+  'firewall_*',
+  'read_firewall_*',
+  'set_firewall_*',
   'gen_dictionary_*',
+  'masking_dictionar*',
+  'mroonga_command',
+  'jfile_*',
+  'bfile_*',
   'sys_exec',
   'sys_eval',
   'sys_set',
 ];
 
 /** Matches a call of any of them. */
-export const EFFECTS: Readonly<Record<Dialect, RegExp>> = { postgres: callOf(POSTGRES_EFFECTS), mysql: callOf(MYSQL) };
+export const EFFECTS: Readonly<Record<Dialect, RegExp>> = {
+  postgres: callOf(POSTGRES_EFFECTS),
+  mysql: callOf(MYSQL_EFFECTS),
+};
 
 function callOf(names: readonly string[]): RegExp {
   const calls = names.map((name) =>

@@ -2,7 +2,8 @@ import type { Outcome } from './outcome.js';
 
 /**
  * MySQL's half of the table. Sources: MySQL manual, server error reference; MariaDB knowledge base, error codes;
- * mysql2/lib (the messages).
+ * mysql2/lib (the messages). test/mysql2/outcome.test.ts and test/containers/mysql-outcome.test.ts provoke each row on a
+ * real server.
  */
 export interface MysqlError {
   readonly errno: number;
@@ -19,8 +20,9 @@ export function mysqlErrorOf(error: unknown): MysqlError | null {
 
 /**
  * ER_OPTION_PREVENTS_STATEMENT, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE. A demoted server sends them,
- * but 1290 also comes from `--secure-file-priv` and other options, 1792 from the caller's own transaction, and a CALL
- * gets each of them with its first half committed. An adapter that has asked the server's role notes what it found.
+ * but 1290 also comes from `--secure-file-priv` and other options, 1792 from the caller's own transaction, 1836 from
+ * MySQL's DDL under forced recovery too, and a CALL gets each of them with its first half committed. An adapter that has
+ * asked the server's role notes what it found.
  */
 const MAYBE_READ_ONLY: ReadonlySet<number> = new Set([1290, 1792, 1836]);
 
@@ -29,12 +31,15 @@ export function isMaybeReadOnly(error: unknown): boolean {
   return MAYBE_READ_ONLY.has(mysqlErrorOf(error)?.errno ?? 0);
 }
 
-/** ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED (MariaDB), ER_CLIENT_INTERACTION_TIMEOUT: the server ends the session. */
+/**
+ * ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED (MariaDB), ER_CLIENT_INTERACTION_TIMEOUT (MySQL from 8.0.24 on; others end an
+ * idle session without a word): the server ends the session.
+ */
 const LEAVING: ReadonlySet<number> = new Set([1053, 1927, 4031]);
 
 export function mysqlOutcome({ errno, sqlState, sql }: MysqlError): Outcome | undefined {
   if (sql === undefined) return 'not-sent';
-  // Class 08 is the server's word for a broken connection.
+  // Class 08 is the server's word for a connection that broke, or of which it could not read what was sent (1047, 1153).
   return MAYBE_READ_ONLY.has(errno) || LEAVING.has(errno) || sqlState.startsWith('08') ? 'unknown' : undefined;
 }
 

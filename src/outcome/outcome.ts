@@ -73,6 +73,7 @@ const ours: Readonly<Record<ErrorCode, Outcome>> = {
   FAILING_FAST: 'not-sent',
   PAUSE_ENDED: 'not-sent',
   TRANSACTION_OVER: 'not-sent',
+  TRANSACTION_NESTED: 'not-sent',
   TRANSACTION_FAILED: 'rejected',
   TRANSACTION_LEFT: 'unknown',
   COMMIT_UNKNOWN: 'unknown',

@@ -7,7 +7,7 @@ import type { TransactionOptions } from '../failover/transaction-options.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { type ClientClass } from './client.js';
 import { type ClientConstructor, meantBy, streamFactory, withClient } from './config.js';
-import type { ConnectCallback } from './driver-words.js';
+import { type ConnectCallback, endedError } from './driver-words.js';
 import {
   type Driver,
   handOver,
@@ -21,6 +21,7 @@ import {
   remove,
   stockOf,
   takeBack,
+  unqueue,
 } from './internals.js';
 import { Keeper } from './keeper.js';
 import { PgProber } from './prober.js';
@@ -154,7 +155,14 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
 
     override end(callback?: () => void): unknown {
       const keeper = this.#keeper;
-      if (keeper === null || this.ending) return super.end(callback);
+      if (this.ending) return super.end(callback);
+      if (keeper === null) {
+        // pg-pool serves nobody any more, and these wait for resume() only.
+        const held = this.#pause.on ? unqueue(this as unknown as pg.Pool) : [];
+        const result = super.end(callback);
+        for (const item of held) item.callback(endedError(), undefined, () => {});
+        return result;
+      }
       const waiters = keeper.prepareEnd();
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       const ended = new Chosen<void>((resolve) => {

@@ -32,7 +32,10 @@ export interface Transaction {
     text: string | pg.QueryConfig<I>,
     values?: pg.QueryConfigValues<I>,
   ): Promise<pg.QueryResult<R>>;
-  /** A savepoint: if the function throws, only what it did is undone. */
+  /**
+   * A savepoint: if the function throws, only what it did is undone. While it is open, this handle's own statements are
+   * refused with `TRANSACTION_NESTED`.
+   */
   transaction<T>(fn: (tx: Transaction) => Promise<T> | T): Promise<T>;
 }
 

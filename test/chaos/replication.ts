@@ -137,7 +137,7 @@ async function copyFolder(from: string, to: string): Promise<void> {
   }
 }
 
-function clientTo({ database }: LabHost): pg.Client {
+export function clientTo({ database }: LabHost): pg.Client {
   const { address, port } = database;
   const client = new pg.Client({ host: address, port, database: 'app', ...ADMIN });
   client.on('error', () => undefined); // the query, or the next one, reports it

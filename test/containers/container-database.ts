@@ -14,6 +14,7 @@ const START_MILLIS: number = 90_000;
 /** A lab with servers in containers, and these servers, which can do more than the lab knows. */
 export async function startContainers(
   server: ServerImage,
+  hosts: number = 2,
 ): Promise<{ readonly lab: Lab; readonly databases: readonly ContainerDatabase[] }> {
   const databases: ContainerDatabase[] = [];
   const make: DatabaseFactory = async (context) => {
@@ -21,7 +22,7 @@ export async function startContainers(
     databases[context.index] = database;
     return database;
   };
-  return { lab: await startLab({ databases: make, hosts: 2 }), databases };
+  return { lab: await startLab({ databases: make, hosts }), databases };
 }
 
 /** A server in a container; its faults are those of the container. */
@@ -124,7 +125,19 @@ export class ContainerDatabase implements Database {
   }
 
   async readFile(path: string): Promise<string> {
-    const { output, exitCode } = await this.#engine.container.exec(this.#container, ['cat', path]);
+    return await this.#run('cat', path);
+  }
+
+  async writeFile(path: string, text: string): Promise<void> {
+    await this.#run('sh', '-c', 'mkdir -p "$(dirname "$0")" && printf "%s" "$1" >"$0"', path, text);
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await this.#run('rm', path);
+  }
+
+  async #run(...command: string[]): Promise<string> {
+    const { output, exitCode } = await this.#engine.container.exec(this.#container, command);
     if (exitCode !== 0) throw new Error(output);
     return output;
   }

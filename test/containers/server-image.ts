@@ -3,7 +3,7 @@ import pg from 'pg';
 
 /** How the tests log in. */
 export const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
-const ADMIN_PASSWORD: string = 'admin-secret';
+export const ADMIN_PASSWORD: string = 'admin-secret';
 
 /** A kind of server that runs in a container. */
 export interface ServerImage {

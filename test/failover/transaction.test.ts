@@ -161,6 +161,94 @@ describe('a transaction', () => {
     expect(log).not.toContain('insert');
   });
 
+  describe('with a nested one open', () => {
+    it.each(['the nested function itself', 'beside it'])(
+      'refuses a statement of its own handle from %s',
+      async (where) => {
+        let refused: { error?: { code?: string } } = {};
+        await once(async (tx) => {
+          await tx.query('insert');
+          let inside = (): void => {};
+          const begun = new Promise<void>((resolve) => (inside = resolve));
+          let go = (): void => {};
+          const going = new Promise<void>((resolve) => (go = resolve));
+          const outer = async (): Promise<void> => void (refused = await settled(tx.query('outer')));
+          const nested = settled(
+            tx.transaction(async (inner) => {
+              await inner.query('inner');
+              inside();
+              if (where === 'beside it') await going;
+              else await outer();
+              throw new Error('undo it');
+            }),
+          );
+          await begun;
+          if (where === 'beside it') await outer();
+          go();
+          await nested;
+          await tx.query('update');
+        });
+        expect(refused.error?.code).toBe('TRANSACTION_NESTED');
+        expect(outcomeOf(refused.error)).toBe('not-sent');
+        expect(log.join()).toBe(
+          'BEGIN,insert,SAVEPOINT eip_pool_1,inner,ROLLBACK TO SAVEPOINT eip_pool_1,update,COMMIT,release',
+        );
+      },
+    );
+
+    it('refuses another nested one of its own handle from in there, which would wait for itself', async () => {
+      const codes: unknown[] = [];
+      await once(async (tx) => {
+        await tx.transaction(async (inner) => {
+          codes.push((await settled(tx.transaction(async () => {}))).error?.code);
+          await inner.transaction(async () => {
+            for (const handle of [tx, inner])
+              codes.push((await settled(handle.transaction(async () => {}))).error?.code);
+          });
+        });
+      });
+      expect(codes).toEqual(Array(3).fill('TRANSACTION_NESTED'));
+      expect(log.filter((sql) => sql.startsWith('RELEASE'))).toHaveLength(2);
+    });
+
+    it('runs one that a nested function had left behind when its turn comes', async () => {
+      let left: Promise<void> | undefined;
+      await once(async (tx) => {
+        let begin = (): void => {};
+        const begun = new Promise<void>((resolve) => (begin = resolve));
+        await tx.transaction(async () => {
+          left = begun.then(async () => await tx.transaction(async (inner) => await inner.query('left behind')));
+        });
+        await tx.transaction(async (inner) => {
+          begin();
+          await inner.query('insert');
+        });
+        await left;
+      });
+      expect(log.filter((sql) => /^(insert|left|RELEASE)/.test(sql))).toEqual([
+        'RELEASE SAVEPOINT eip_pool_1',
+        'insert',
+        'RELEASE SAVEPOINT eip_pool_2',
+        'left behind',
+        'RELEASE SAVEPOINT eip_pool_3',
+      ]);
+    });
+
+    it('runs a statement first that was given before the nested one began, and further nested ones after it', async () => {
+      await once(async (tx) => {
+        const one = tx.transaction(async (inner) => await inner.query('one'));
+        await Promise.all([one, tx.query('before'), tx.transaction(async (inner) => await inner.query('two'))]);
+      });
+      expect(log.filter((sql) => /^(before|one|two|RELEASE.*)$/.test(sql))).toEqual([
+        'before',
+        'one',
+        'RELEASE SAVEPOINT eip_pool_1',
+        'two',
+        'RELEASE SAVEPOINT eip_pool_2',
+      ]);
+    });
+  });
+
   it('begins on another connection when the first one breaks at BEGIN', async () => {
     fail('BEGIN', lost());
     await once(async (tx) => await tx.query('select 1'));

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
@@ -127,6 +128,31 @@ onServers('the outcome, as MariaDB itself reports it, of', () => {
     lab.hosts[0]!.kill();
     expect((await cut).outcome).toBe('unknown');
     expect((await outcomeAfter(connection.promise().query('select 1'))).outcome).toBe('not-sent');
+  });
+
+  it('1153, of class 08: unknown; the server ends the session of a statement that is too long for it', async () => {
+    const { database } = lab.hosts[0]!;
+    const [row] = await database.query<{ limit: number }>('select @@global.max_allowed_packet as `limit`');
+    await database.query('set global max_allowed_packet = 1024');
+    try {
+      const statement = `select '${'a'.repeat(50_000)}'`;
+      const { error } = await settled(pool.promise().query(statement));
+      expect(error).toMatchObject({ code: 'ER_NET_PACKET_TOO_LARGE', sqlState: '08S01' });
+      expect(outcomeOf(error)).toBe('unknown');
+    } finally {
+      await database.query(`set global max_allowed_packet = ${row!.limit}`);
+    }
+  });
+
+  it('1047, of class 08: unknown; the session broke the protocol', async () => {
+    const connection = await lease(pool);
+    const { stream } = connection as unknown as { readonly stream: Writable };
+    // A command that the protocol does not have; its answer comes first.
+    stream.write(Buffer.from([1, 0, 0, 0, 0x7f]));
+    const { error } = await settled(connection.promise().query('select 1'));
+    expect(error).toMatchObject({ code: 'ER_UNKNOWN_COM_ERROR', sqlState: '08S01' });
+    expect(outcomeOf(error)).toBe('unknown');
+    connection.destroy();
   });
 
   it('a log-in that fails is not-sent', async () => {

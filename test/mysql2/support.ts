@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { PoolConnection } from 'mysql2';
 import type promise from 'mysql2/promise';
 import { describe, expect } from 'vitest';
@@ -6,19 +8,29 @@ import { type Lab, startLab } from '../../src/lab/index.js';
 import { createPool, type Pool, type PoolOptions } from '../../src/mysql2/index.js';
 import type { Pool as PromisePool } from '../../src/mysql2/promise.js';
 
-/** The version of the server that runs here, or why none does. */
-async function probe(): Promise<{ readonly version: string; readonly missing: string | null }> {
+/** Which server runs here, or why none does. */
+interface Probed {
+  readonly version: string;
+  /** Where its plug-ins are. */
+  readonly pluginFolder: string;
+  readonly missing: string | null;
+}
+
+async function probe(): Promise<Probed> {
   try {
     await using lab = await startLab({ databases: 'mariadb', hosts: 1 });
-    const [row] = await lab.hosts[0]!.database.query<{ version: string }>('select version() as version');
-    return { version: row!.version, missing: null };
+    const [row] = await lab.hosts[0]!.database.query<Omit<Probed, 'missing'>>(
+      'select version() as version, @@plugin_dir as pluginFolder',
+    );
+    return { ...row!, missing: null };
   } catch (error) {
-    if (isEipPoolError(error) && error.code === 'LAB_UNAVAILABLE') return { version: '', missing: error.message };
+    if (isEipPoolError(error) && error.code === 'LAB_UNAVAILABLE')
+      return { version: '', pluginFolder: '', missing: error.message };
     throw error;
   }
 }
 
-const { version, missing } = await probe();
+const { version, pluginFolder, missing } = await probe();
 /** What the tests bring along where no MariaDB is installed. */
 const isOld = version.startsWith('5.6.');
 
@@ -32,6 +44,13 @@ export function onServers(name: string, body: () => void): void {
 export function onServersWith(need: string, name: string, body: () => void): void {
   if (isOld) describe.skip(`${name} (skipped: MySQL ${version} has no ${need})`, body);
   else onServers(name, body);
+}
+
+/** The same for what a plug-in of MariaDB's brings along, which Debian has in a package. */
+export function onServersWithPlugin(library: string, debian: string, name: string, body: () => void): void {
+  const has = missing !== null || isOld || existsSync(path.join(pluginFolder, `${library}.so`));
+  if (has) onServersWith(library, name, body);
+  else describe.skip(`${name} (skipped: no ${library}, which is in ${debian})`, body);
 }
 
 export async function startServers(options: Parameters<typeof startLab>[0] = {}): Promise<Lab> {

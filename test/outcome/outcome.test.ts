@@ -19,6 +19,7 @@ const OURS: Readonly<Record<ErrorCode, Outcome>> = {
   FAILING_FAST: 'not-sent',
   PAUSE_ENDED: 'not-sent',
   TRANSACTION_OVER: 'not-sent',
+  TRANSACTION_NESTED: 'not-sent',
   TRANSACTION_FAILED: 'rejected',
   TRANSACTION_LEFT: 'unknown',
   COMMIT_UNKNOWN: 'unknown',

@@ -5,7 +5,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { POSTGRES_EFFECTS } from '../../src/outcome/effects.js';
 import { onlyReads } from '../../src/outcome/reads.js';
-import type { Lab } from '../../src/lab/index.js';
+import type { Lab, LabHost } from '../../src/lab/index.js';
+import { postgres } from '../chaos/dialect.js';
+import { clientTo, Replication, REPLICATION_SETTINGS } from '../chaos/replication.js';
 import {
   BY_THEMSELVES,
   HARMLESS,
@@ -14,10 +16,12 @@ import {
   ON_A_STANDBY,
   PASSES,
   REFUSED,
-  SOURCE_ONLY,
   STAYS,
+  UP_TO_14,
   UP_TO_15,
+  WITH_FAILOVER_SLOTS,
 } from './effects.js';
+import { POSTGRES_14, postgres14 } from './postgres-14.js';
 import { makeStandby, startServers } from './support.js';
 
 let lab: Lab;
@@ -152,15 +156,19 @@ describe('READ ONLY refuses by itself, so that no list need name it,', () => {
 
 describe('the list', () => {
   const called = (sql: string): string[] => sql.match(/\w+(?=\()/g) ?? [];
-  const proved = [...[...STAYS, ...ON_A_STANDBY, ...UP_TO_15].map(([sql]) => sql), ...PASSES, ...OF_THE_SESSION];
+  const proved = [
+    ...[...STAYS, ...ON_A_STANDBY, WITH_FAILOVER_SLOTS, ...UP_TO_15, ...UP_TO_14].map(([sql]) => sql),
+    ...PASSES,
+    ...OF_THE_SESSION,
+  ];
 
-  it('has no entry without a proof, but for those that stand on their source alone', () => {
+  it('has no entry without a proof', () => {
     const names = [...proved.flatMap(called), ...BY_THEMSELVES];
     const unproved = POSTGRES_EFFECTS.filter((entry) => {
       const pattern = new RegExp(`^${entry.replace('*', String.raw`\w*`)}$`);
       return !names.some((name) => pattern.test(name));
     });
-    expect(unproved.toSorted()).toEqual(Object.keys(SOURCE_ONLY).toSorted());
+    expect(unproved).toEqual([]);
   });
 
   /** A server of a newer version fails here with the names of what it has added: prove each, and put it on its list. */
@@ -200,6 +208,44 @@ describe('a standby, which is read-only throughout, lets pass', () => {
   }, 30_000);
 });
 
+describe('the standby of a primary with slots for fail-overs lets pass', () => {
+  it('the copying of those slots', async () => {
+    const settings = { ...REPLICATION_SETTINGS, wal_level: 'logical' };
+    const servers = await startServers({ postgres: { settings } });
+    try {
+      await new Replication(servers, postgres).prepare();
+      const [{ database: primary }, standby] = servers.hosts as [LabHost, LabHost];
+      const on = clientTo(standby);
+      await on.connect();
+      await primary.query("select pg_create_physical_replication_slot('of_the_standby', true)");
+      await primary.query("select pg_create_logical_replication_slot('kept', 'test_decoding', false, false, true)");
+      const { rows } = await on.query<{ info: string }>("select current_setting('primary_conninfo') as info");
+      for (const setting of [
+        `primary_conninfo = '${rows[0]!.info} dbname=app'`,
+        "primary_slot_name = 'of_the_standby'",
+        'hot_standby_feedback = on',
+      ])
+        await on.query(`alter system set ${setting}`);
+      await on.query('select pg_reload_conf()');
+      const [sql, witness] = WITH_FAILOVER_SLOTS;
+      expect((await on.query(witness)).rows).toEqual([{ v: 0 }]);
+      // Until the standby has reported back, and the slot has moved on, there is nothing that could be kept.
+      await expect
+        .poll(async () => {
+          await primary.query('select pg_log_standby_snapshot()');
+          await primary.query("select count(*) from pg_logical_slot_get_changes('kept', null, null)");
+          await readOnly(sql, on);
+          return (await on.query(witness)).rows;
+        })
+        .toEqual([{ v: 1 }]);
+      expect(onlyReads(sql, 'postgres')).toBe(false);
+      await on.end();
+    } finally {
+      await servers.close();
+    }
+  }, 60_000);
+});
+
 const OLD_SERVER = '/usr/lib/postgresql/15';
 
 describe.skipIf(!existsSync(OLD_SERVER))(`PostgreSQL 15 (skipped without ${OLD_SERVER}) lets pass`, () => {
@@ -212,6 +258,21 @@ describe.skipIf(!existsSync(OLD_SERVER))(`PostgreSQL 15 (skipped without ${OLD_S
       await on.end();
     } finally {
       await old.close();
+    }
+  }, 30_000);
+});
+
+const old = await postgres14();
+
+describe.skipIf(old === null)(`PostgreSQL 14 (skipped where npm has no ${POSTGRES_14}) lets pass`, () => {
+  it('a backup under its older names', async () => {
+    const servers = await startServers({ hosts: 1, postgres: { binaries: old! } });
+    try {
+      const on = await superuser(servers);
+      for (const [sql, witness] of UP_TO_14) await proveThatItStays(sql, witness, on);
+      await on.end();
+    } finally {
+      await servers.close();
     }
   }, 30_000);
 });

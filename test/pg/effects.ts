@@ -99,13 +99,17 @@ export const UP_TO_15: readonly (readonly [sql: string, witness: string])[] = [
 /** Proved where they are tested by themselves. */
 export const BY_THEMSELVES: readonly string[] = ['lo_export', 'pg_notify', 'pg_terminate_backend', 'pg_cancel_backend'];
 
-/** No server of this test has them, or can run them: they stand on their source alone. */
-export const SOURCE_ONLY: Readonly<Record<string, string>> = {
-  pg_sync_replication_slots:
-    'manual 9.28.6: needs a standby whose slots come from a primary with dbname in its conninfo',
-  pg_start_backup: 'manual of 14, 9.27.3: the name until 14 of pg_backup_start',
-  pg_stop_backup: 'manual of 14, 9.27.3: the name until 14 of pg_backup_stop',
-};
+/** Let pass up to PostgreSQL 14, whose names of these two they are. */
+export const UP_TO_14: readonly (readonly [sql: string, witness: string])[] = [
+  ["select pg_start_backup('one', true) as v", 'select pg_is_in_backup() as v'],
+  ['select pg_stop_backup() as v', 'select pg_is_in_backup() as v'],
+];
+
+/** What the standby of a primary with a slot for fail-overs lets pass, once it knows where to look for them. */
+export const WITH_FAILOVER_SLOTS: readonly [sql: string, witness: string] = [
+  'select pg_sync_replication_slots() as v',
+  'select count(*)::int as v from pg_replication_slots where synced',
+];
 
 /** READ ONLY refuses these by itself. */
 export const REFUSED: readonly string[] = [

@@ -151,4 +151,20 @@ describe('pause() and resume()', () => {
     pool.resume();
     expect(await Promise.all(held)).toEqual([portOf(lab, 0), portOf(lab, 0)]);
   });
+
+  it('end() lets everybody go on a pool that follows no name too', async () => {
+    pool = new Following({ ...configOf(lab), follow: undefined, host: lab.hosts[0]!.address, max: 1 });
+    const client = await pool.connect();
+    const paused = pool.pause();
+    const waiting = [settled(pool.query('select 1')), settled(pool.connect())];
+    const ended = pool.end();
+    for (const { error } of await Promise.all(waiting)) expect(error).toMatchObject({ code: 'POOL_ENDED' });
+    client.release();
+    await Promise.all([paused, ended]);
+    pool = new Following({ ...configOf(lab), follow: undefined, host: lab.hosts[0]!.address });
+    await pool.pause();
+    const held = settled(pool.connect());
+    await pool.end();
+    expect((await held).error).toMatchObject({ code: 'POOL_ENDED' });
+  });
 });

@@ -140,6 +140,34 @@ describe('a transaction', () => {
     expect(pool.totalCount).toBe(1);
   });
 
+  it('keeps its own statements out of a nested one that is open, with which they would be undone', async () => {
+    await pool.transaction(async (tx) => {
+      const nested = tx.transaction(async (inner) => {
+        await insert(inner, 1);
+        expect((await settled(insert(tx, 2))).error).toMatchObject({ code: 'TRANSACTION_NESTED' });
+        throw new Error('undo it');
+      });
+      expect((await settled(nested)).error?.message).toBe('undo it');
+      await insert(tx, 3);
+    });
+    expect(await rows()).toEqual([3]);
+  });
+
+  it('shares its signal with many others, and Node warns of nothing', async () => {
+    // A warning of Node's fails the test: console.setup.ts.
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const works = Array.from({ length: 20 }, () =>
+      settled(pool.transaction((tx) => tx.query('select pg_sleep(30)'), { signal: controller.signal })),
+    );
+    const { database } = lab.hosts[0]!;
+    const asleep = "from pg_stat_activity where wait_event = 'PgSleep'";
+    await expect.poll(async () => (await database.query(`select ${asleep}`)).length).toBe(pool.options.max);
+    controller.abort(reason);
+    expect((await Promise.all(works)).map(({ error }) => error)).toEqual(Array(20).fill(reason));
+    await database.query(`select pg_terminate_backend(pid) ${asleep}`);
+  });
+
   it('ends with its signal, also in the middle of a statement', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
