@@ -163,7 +163,18 @@ onServers('the outcome, as MariaDB itself reports it, of', () => {
   });
 
   onServersWith('statement SHUTDOWN', 'a session that the server ends:', () => {
-    it('a KILL of the session: 1927, and what a server that shuts down says: unknown', async () => {
+    it('1927: unknown; it kills itself', async () => {
+      const suicidal = makePool(lab);
+      try {
+        const { error } = await settled(suicidal.promise().query('kill connection connection_id()'));
+        expect(error).toMatchObject({ errno: 1927 });
+        expect(outcomeOf(error)).toBe('unknown');
+      } finally {
+        await end(suicidal);
+      }
+    });
+
+    it('a KILL by another one, and a server that shuts down: unknown, whether there is a last word or none', async () => {
       const own = await startServers({ hosts: 1 });
       const stranger = makePool(own);
       try {
