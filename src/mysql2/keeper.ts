@@ -15,7 +15,6 @@ import { Connections } from './connections.js';
 import { closedError, TIMED_OUT, timeoutError } from './driver-words.js';
 import { followHandshake } from './handshake.js';
 import {
-  counts,
   type Driver,
   type GetCallback,
   hasFree,
@@ -28,6 +27,7 @@ import {
   quit,
   settingsOf,
   takeOut,
+  waitingCount,
 } from './internals.js';
 import { askRole } from './role.js';
 import { isServerError, refusalOf } from './server-errors.js';
@@ -178,7 +178,7 @@ export class Keeper {
 
   /** Attempts fail, and a connection became free: a caller for whom one was to be made takes it. */
   #relieve(): void {
-    if (!hasFree(this.#pool) || counts(this.#pool).waiting > 0) return;
+    if (!hasFree(this.#pool) || waitingCount(this.#pool) > 0) return;
     const making = this.#makings.relieve();
     if (making === undefined) return;
     takeOut(this.#pool, making.connection);
@@ -229,13 +229,13 @@ export class Keeper {
   #enter(waiter: Waiter, isNew: boolean): void {
     let making: OneMaking | undefined;
     this.#newSocket = null;
-    const before = counts(this.#pool).waiting;
+    const before = waitingCount(this.#pool);
     waiter.token = (error, connection) => this.#serve(waiter, making, error, connection);
     this.#options.get(waiter.token);
     const socket = this.#newSocket as TrackedSocket | null;
-    const connection = newestConnection(this.#pool);
+    const connection = socket === null ? undefined : newestConnection(this.#pool);
     if (socket !== null && connection !== undefined) making = this.#adopt(waiter, connection, socket);
-    else if (counts(this.#pool).waiting > before) this.#waiters.queued(waiter, isNew);
+    else if (waitingCount(this.#pool) > before) this.#waiters.queued(waiter, isNew);
     if (!this.#connections.anyUsable) this.#boundWaiters();
   }
 

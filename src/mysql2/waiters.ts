@@ -4,13 +4,21 @@ import { inTurn, placeInTurn, type Turned } from '../failover/turns.js';
 import { counts, type GetCallback, newestWaiting, queueAt, settingsOf, unqueue, waiting } from './internals.js';
 
 /** One caller for whom there was no connection at once. */
-export interface Waiter extends Turned {
+export class Waiter implements Turned {
   readonly answer: GetCallback;
+  readonly turn: number;
   /** Nobody waits for it: it only finds out when there is a server again. */
   readonly scout: boolean;
   /** Stands for him in mysql2's queue. */
   token: Token;
-  answered: boolean;
+  answered: boolean = false;
+
+  constructor(answer: GetCallback, turn: number, scout: boolean) {
+    this.answer = answer;
+    this.turn = turn;
+    this.scout = scout;
+    this.token = answer;
+  }
 }
 
 /** Whom it stands for is noted on it. */
@@ -34,7 +42,7 @@ export class Waiters {
   }
 
   make(answer: GetCallback, scout: boolean = false): Waiter {
-    return { answer, scout, token: answer, answered: false, turn: ++this.#lastTurn };
+    return new Waiter(answer, ++this.#lastTurn, scout);
   }
 
   get count(): number {
