@@ -45,6 +45,7 @@ export class Keeper {
   readonly #side: PoolSide;
   #pool: Pooled | null = null;
   #failures = 0;
+  #unscathed = true;
   readonly #making: Set<AbortController> = new Set();
   /** Ends the pauses before their time. */
   readonly #wakers: Set<() => void> = new Set();
@@ -119,6 +120,11 @@ export class Keeper {
     return (
       entry !== undefined && !entry.retired && this.endpoint.has(entry.address) && entry.socket?.destroyed !== true
     );
+  }
+
+  /** Nothing has been lost so far: whatever is given back may be kept, and is looked at when it is borrowed again. */
+  get isUnscathed(): boolean {
+    return this.#unscathed;
   }
 
   wasDestroyed(value: unknown): boolean {
@@ -210,6 +216,7 @@ export class Keeper {
     this.#waits.endAll();
     entry.socket?.carry(entry);
     entry.socket?.once('close', () => {
+      if (!entry.retired) this.#unscathed = false;
       this.#lose(entry);
       const destroyIdle = entry.retired || this.#pool === null ? null : takeIdle(this.#pool, entry.value);
       entry.retired = true;
@@ -221,6 +228,7 @@ export class Keeper {
   #retire(entry: Resource): (() => void) | null {
     const pool = this.#pool;
     if (pool === null) return null;
+    this.#unscathed = false;
     this.#lose(entry);
     const destroyIdle = takeIdle(pool, entry.value);
     if (destroyIdle === null) this.#drain(pool, entry);

@@ -64,7 +64,7 @@ class FollowingPool extends StockPool {
   /** One that the pool destroyed while it was borrowed may be given back all the same. */
   override release(resource: unknown): Promise<void> {
     const keeper = this.#keeper;
-    if (keeper === null || keeper.isGood(resource)) return super.release(resource);
+    if (keeper === null || keeper.isUnscathed || keeper.isGood(resource)) return super.release(resource);
     if (this.isBorrowedResource(resource)) return super.destroy(resource);
     return keeper.wasDestroyed(resource) ? Promise.resolve() : super.release(resource);
   }
