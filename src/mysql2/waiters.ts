@@ -1,10 +1,11 @@
 import type * as mysql from 'mysql2';
+import type { Expecting } from '../failover/makings.js';
 import type { PoolCounts } from '../failover/trouble.js';
-import { inTurn, placeInTurn, type Turned } from '../failover/turns.js';
+import { inTurn, placeInTurn } from '../failover/turns.js';
 import { counts, type GetCallback, newestWaiting, queueAt, settingsOf, unqueue, waiting } from './internals.js';
 
 /** One caller for whom there was no connection at once. */
-export class Waiter implements Turned {
+export class Waiter implements Expecting {
   readonly answer: GetCallback;
   readonly turn: number;
   /** Nobody waits for it: it only finds out when there is a server again. */
@@ -18,6 +19,10 @@ export class Waiter implements Turned {
     this.turn = turn;
     this.scout = scout;
     this.token = answer;
+  }
+
+  get expecting(): boolean {
+    return !this.answered && !this.scout;
   }
 }
 
