@@ -12,6 +12,7 @@ export interface Request {
 }
 
 interface Queue {
+  readonly _slots: readonly Iterable<Request>[];
   enqueue(request: Request, priority?: number): void;
 }
 
@@ -32,6 +33,7 @@ interface PoolPrivate {
   readonly _resourceLoans: Map<unknown, { readonly pooledResource: PooledResource }>;
   _dispense(): void;
   _destroy(resource: PooledResource): void;
+  _dispatchPooledResourceToNextWaitingClient(resource: PooledResource): boolean;
 }
 
 /** What generic-pool exports and its types do not tell. */
@@ -42,7 +44,7 @@ interface Driver {
     PriorityQueue: unknown,
     factory: object,
     options: object,
-  ) => genericPool.Pool<unknown>;
+  ) => genericPool.Pool<unknown> & PoolPrivate;
   readonly DefaultEvictor: unknown;
   readonly Deque: unknown;
   readonly PriorityQueue: new (size: number) => Queue;
@@ -65,6 +67,16 @@ export abstract class StockPool extends driver.Pool {
   constructor(factory: object, options: object) {
     super(driver.DefaultEvictor, driver.Deque, TellingQueue, factory, options);
   }
+
+  /** Asked when a caller gets it. What he must not get is destroyed, and he keeps his turn. */
+  protected abstract mayLend(resource: unknown): boolean;
+
+  override _dispatchPooledResourceToNextWaitingClient(resource: PooledResource): boolean {
+    if (this.mayLend(resource.obj)) return super._dispatchPooledResourceToNextWaitingClient(resource);
+    this._destroy(resource);
+    this._dispense();
+    return false;
+  }
 }
 
 /** The request of the `acquire` that has just returned; undefined if it was refused, or has its resource already. */
@@ -73,6 +85,12 @@ export function takeWaiting(pool: object): Request | undefined {
   const request = queue.newest;
   queue.newest = undefined;
   return request?.state === 'PENDING' ? request : undefined;
+}
+
+/** The requests of all who wait. */
+export function allWaiting(pool: object): Request[] {
+  const { _waitingClientsQueue: queue } = priv(pool);
+  return queue._slots.flatMap((slot) => [...slot]).filter(({ state }) => state === 'PENDING');
 }
 
 function priv(pool: object): PoolPrivate {

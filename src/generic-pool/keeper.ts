@@ -10,7 +10,7 @@ import type { Endpoint } from '../sockets/endpoint.js';
 import { deadline } from '../sockets/deadline.js';
 import { backoff } from '../sockets/gate.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import { dispense, type Request, takeIdle, uncount } from './internals.js';
+import { allWaiting, dispense, type Request, takeIdle, uncount } from './internals.js';
 import type { Factory, Target } from './options.js';
 import { type PoolSide, Resource } from './resource.js';
 
@@ -37,7 +37,6 @@ export class Keeper {
   readonly #owned: boolean;
   readonly #waits: Waits<Request>;
   readonly #trouble: Trouble = new Trouble();
-  readonly #requests: Set<Request> = new Set();
   readonly #resources: Map<unknown, Resource> = new Map();
   /** Destroyed by the pool while they were borrowed: their borrowers may still give them back. */
   readonly #destroyed: WeakSet<object> = new WeakSet();
@@ -46,6 +45,7 @@ export class Keeper {
   readonly #side: PoolSide;
   #pool: Pooled | null = null;
   #failures = 0;
+  #unscathed = true;
   readonly #making: Set<AbortController> = new Set();
   /** Ends the pauses before their time. */
   readonly #wakers: Set<() => void> = new Set();
@@ -83,7 +83,7 @@ export class Keeper {
         if (made !== null) return made;
       } catch (error) {
         this.#trouble.note(new Map(address === '' ? [] : [[address, error]]), error);
-        if (this.#neverFollowed) for (const request of [...this.#requests]) request.reject(error);
+        if (this.#neverFollowed) for (const request of this.#waiting()) request.reject(error);
         const refusal = networkRefusal(error);
         if (refusal?.kind === 'not-ready') this.endpoint.report(address, refusal.condition, error);
         // generic-pool creates the next one at once.
@@ -122,19 +122,22 @@ export class Keeper {
     );
   }
 
+  /** Nothing has been lost so far: whatever is given back may be kept, and is looked at when it is borrowed again. */
+  get isUnscathed(): boolean {
+    return this.#unscathed;
+  }
+
   wasDestroyed(value: unknown): boolean {
     return typeof value === 'object' && value !== null && this.#destroyed.has(value);
   }
 
   /** A caller waits: for a server, if there is no resource at all. */
-  wait(request: Request, promise: Promise<unknown>): void {
-    this.#requests.add(request);
+  wait(request: Request): void {
     if (this.#usable.size === 0) this.#waits.begin(request);
-    const done = (): void => {
-      this.#requests.delete(request);
-      this.#waits.end(request);
-    };
-    promise.then(done, done);
+  }
+
+  settled(request: Request): void {
+    this.#waits.end(request);
   }
 
   /** While there is no server, generic-pool's own time-out says what the pool has met. */
@@ -210,9 +213,10 @@ export class Keeper {
     this.#usable.add(entry);
     this.#failures = 0;
     this.#trouble.clear();
-    for (const request of this.#requests) this.#waits.end(request);
+    this.#waits.endAll();
     entry.socket?.carry(entry);
     entry.socket?.once('close', () => {
+      if (!entry.retired) this.#unscathed = false;
       this.#lose(entry);
       const destroyIdle = entry.retired || this.#pool === null ? null : takeIdle(this.#pool, entry.value);
       entry.retired = true;
@@ -224,6 +228,7 @@ export class Keeper {
   #retire(entry: Resource): (() => void) | null {
     const pool = this.#pool;
     if (pool === null) return null;
+    this.#unscathed = false;
     this.#lose(entry);
     const destroyIdle = takeIdle(pool, entry.value);
     if (destroyIdle === null) this.#drain(pool, entry);
@@ -289,7 +294,11 @@ export class Keeper {
   /** The next caller cannot get it. Without any other, whoever waits now waits for a server. */
   #lose(entry: Resource): void {
     if (!this.#usable.delete(entry) || this.#usable.size > 0) return;
-    for (const request of this.#requests) this.#waits.begin(request);
+    for (const request of this.#waiting()) this.#waits.begin(request);
+  }
+
+  #waiting(): Request[] {
+    return this.#pool === null ? [] : allWaiting(this.#pool);
   }
 
   #expire(request: Request, waitedMillis: number): void {

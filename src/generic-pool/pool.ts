@@ -17,10 +17,12 @@ export interface Pool<T> extends genericPool.Pool<T> {
 
 class FollowingPool extends StockPool {
   readonly #keeper: Keeper | null;
+  readonly #timesOut: boolean;
 
-  constructor(factory: Factory<unknown>, options: object, keeper: Keeper | null) {
+  constructor(factory: Factory<unknown>, options: genericPool.Options, keeper: Keeper | null) {
     super(keeper === null ? factory : wrapFactory(factory, keeper), options);
     this.#keeper = keeper;
+    this.#timesOut = Boolean(options.acquireTimeoutMillis);
     const destroyBorrowed = (resource: unknown): Promise<void> => super.destroy(resource);
     keeper?.attach(Object.assign(this, { destroyBorrowed }));
   }
@@ -31,40 +33,39 @@ class FollowingPool extends StockPool {
 
   override acquire(priority?: number): Promise<unknown> {
     const keeper = this.#keeper;
+    // Every caller comes by: while there is a resource, he gets generic-pool's own promise.
     if (keeper === null) return super.acquire(priority);
-    return keeper.isCalm ? this.#acquire(keeper, priority) : this.#enter(keeper, priority);
+    if (!keeper.isCalm) return this.#enter(keeper, priority);
+    return this.#timesOut ? this.#explained(keeper, super.acquire(priority)) : super.acquire(priority);
   }
 
   async #enter(keeper: Keeper, priority: number | undefined): Promise<unknown> {
     await keeper.ready();
-    return await this.#acquire(keeper, priority);
+    return await this.#explained(keeper, super.acquire(priority));
   }
 
-  /** Every caller comes by: one promise more than generic-pool's own, and nothing else while there is a resource. */
-  #acquire(keeper: Keeper, priority: number | undefined): Promise<unknown> {
-    const acquired = super.acquire(priority);
+  async #explained(keeper: Keeper, acquired: Promise<unknown>): Promise<unknown> {
     const request = takeWaiting(this);
-    if (request !== undefined) keeper.wait(request, acquired);
-    return acquired.then(
-      // Design, endpoint rule 1: the answer of the moment in which the caller gets it.
-      (resource) => (keeper.isGood(resource) ? resource : this.#another(keeper, resource, priority)),
-      (error: unknown) => {
-        throw keeper.explain(error);
-      },
-    );
+    if (request !== undefined) keeper.wait(request);
+    try {
+      return await acquired;
+    } catch (error) {
+      throw keeper.explain(error);
+    } finally {
+      if (request !== undefined) keeper.settled(request);
+    }
   }
 
-  async #another(keeper: Keeper, stale: unknown, priority: number | undefined): Promise<unknown> {
-    await super.destroy(stale);
-    return await this.#acquire(keeper, priority);
+  /** Design, endpoint rule 1: the answer of the moment in which the caller gets it. */
+  protected override mayLend(resource: unknown): boolean {
+    return this.#keeper === null || this.#keeper.isGood(resource);
   }
 
   /** One that the pool destroyed while it was borrowed may be given back all the same. */
   override release(resource: unknown): Promise<void> {
     const keeper = this.#keeper;
-    if (keeper === null) return super.release(resource);
-    if (this.isBorrowedResource(resource))
-      return keeper.isGood(resource) ? super.release(resource) : super.destroy(resource);
+    if (keeper === null || keeper.isUnscathed || keeper.isGood(resource)) return super.release(resource);
+    if (this.isBorrowedResource(resource)) return super.destroy(resource);
     return keeper.wasDestroyed(resource) ? Promise.resolve() : super.release(resource);
   }
 

@@ -84,7 +84,7 @@ export class Connections {
   }
 
   mustPart(connection: mysql.PoolConnection, socket: TrackedSocket): boolean {
-    return this.#draining.has(connection) || !this.isCurrent(socket);
+    return !this.isCurrent(socket) || (this.#draining.size > 0 && this.#draining.has(connection));
   }
 
   /** Its lease is over and it must not be leased again. A statement that it still runs is not cut off. */

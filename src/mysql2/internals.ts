@@ -56,9 +56,13 @@ interface PoolPrivate {
 
 export type ResultCallback = (error: NodeJS.ErrnoException | null, rows?: unknown, fields?: unknown) => void;
 
+/** Whom a statement's result is for, while {@link onFailure} listens in his place. */
+const TOLD: unique symbol = Symbol('eip-pool.told');
+
 /** A command on its way: a handshake, a statement. */
 export interface Command extends EventEmitter {
   onResult?: ResultCallback | undefined;
+  [TOLD]?: ResultCallback | undefined;
   /** Of a statement that is run, also of one that was prepared. */
   readonly sql?: unknown;
   /** Of one that is being prepared. */
@@ -98,6 +102,10 @@ export function counts(pool: mysql.Pool): { readonly total: number; readonly idl
     idle: own._freeConnections.length,
     waiting: own._connectionQueue.length,
   };
+}
+
+export function waitingCount(pool: mysql.Pool): number {
+  return priv(pool)._connectionQueue.length;
 }
 
 export function newestConnection(pool: mysql.Pool): mysql.PoolConnection | undefined {
@@ -179,12 +187,30 @@ export function pulse(pool: mysql.Pool, serve: (callback: GetCallback) => void):
   }
 }
 
-/** Shows each command to `look` before it goes its way. */
-export function onCommand(connection: mysql.Connection, look: (command: Command) => void): void {
+/** What failed, and whom to tell of it; nobody where the statement has no callback. */
+export type OnFailure = (command: Command, told: ResultCallback | undefined, error: NodeJS.ErrnoException) => void;
+
+/**
+ * Calls `failed` for each statement that fails, in the place of its callback; of one without, only where it has a
+ * time-out. Every statement comes by, so the function that listens is one for all of a connection's.
+ */
+export function onFailure(connection: mysql.Connection, failed: OnFailure): void {
   const own = connection as unknown as { addCommand: (command: Command) => Command };
   const { addCommand } = own;
+  function onResult(this: Command, error: NodeJS.ErrnoException | null, rows?: unknown, fields?: unknown): void {
+    const told = this[TOLD];
+    if (error != null) failed(this, told, error);
+    else told?.(error, rows, fields);
+  }
   own.addCommand = (command) => {
-    look(command);
+    if (command.sql !== undefined || command.query !== undefined) {
+      if (command.onResult !== undefined) {
+        command[TOLD] ??= command.onResult;
+        command.onResult = onResult;
+      } else if (command.timeout) {
+        command.once('error', (error: NodeJS.ErrnoException) => failed(command, undefined, error));
+      }
+    }
     return addCommand.call(connection, command);
   };
 }

@@ -15,7 +15,6 @@ import { Connections } from './connections.js';
 import { closedError, TIMED_OUT, timeoutError } from './driver-words.js';
 import { followHandshake } from './handshake.js';
 import {
-  counts,
   type Driver,
   type GetCallback,
   hasFree,
@@ -28,6 +27,7 @@ import {
   quit,
   settingsOf,
   takeOut,
+  waitingCount,
 } from './internals.js';
 import { askRole } from './role.js';
 import { isServerError, refusalOf } from './server-errors.js';
@@ -178,7 +178,7 @@ export class Keeper {
 
   /** Attempts fail, and a connection became free: a caller for whom one was to be made takes it. */
   #relieve(): void {
-    if (!hasFree(this.#pool) || counts(this.#pool).waiting > 0) return;
+    if (!hasFree(this.#pool) || waitingCount(this.#pool) > 0) return;
     const making = this.#makings.relieve();
     if (making === undefined) return;
     takeOut(this.#pool, making.connection);
@@ -229,13 +229,13 @@ export class Keeper {
   #enter(waiter: Waiter, isNew: boolean): void {
     let making: OneMaking | undefined;
     this.#newSocket = null;
-    const before = counts(this.#pool).waiting;
+    const before = waitingCount(this.#pool);
     waiter.token = (error, connection) => this.#serve(waiter, making, error, connection);
     this.#options.get(waiter.token);
     const socket = this.#newSocket as TrackedSocket | null;
-    const connection = newestConnection(this.#pool);
+    const connection = socket === null ? undefined : newestConnection(this.#pool);
     if (socket !== null && connection !== undefined) making = this.#adopt(waiter, connection, socket);
-    else if (counts(this.#pool).waiting > before) this.#waiters.queued(waiter, isNew);
+    else if (waitingCount(this.#pool) > before) this.#waiters.queued(waiter, isNew);
     if (!this.#connections.anyUsable) this.#boundWaiters();
   }
 
@@ -265,33 +265,37 @@ export class Keeper {
     connection: mysql.PoolConnection,
   ): void {
     if (making?.relieved === true) return;
-    if (error != null) this.#failed(waiter, making, error);
-    else if (making !== undefined && this.#options.failover.role === 'writable') this.#examine(making);
-    else this.#hand(waiter, making, connection);
+    if (error != null) this.#failed(making?.caller ?? waiter, making, error);
+    else if (making === undefined) this.#hand(waiter, connection);
+    else if (this.#options.failover.role === 'writable') this.#examine(making);
+    else this.#arrived(making);
   }
 
   /** One round trip for each new connection, and only where a server that takes no writes is of no use. */
   #examine(making: OneMaking): void {
-    const { caller, connection, socket } = making;
+    const { connection, socket } = making;
     askRole(connection, (error, readOnly) => {
       if (making.relieved) return;
-      if (!readOnly && (error === null || isServerError(error))) return this.#hand(caller, making, connection);
+      if (!readOnly && (error === null || isServerError(error))) return this.#arrived(making);
       const cause = error ?? readOnlyError(this.#endpoint.name, socket.dialledAddress);
       if (readOnly) socket.settle('unusable', 'read-only', cause);
       takeOut(this.#pool, connection);
       quit(this.#options.driver, connection);
-      this.#failed(caller, making, cause);
+      this.#failed(making.caller, making, cause);
     });
   }
 
-  #hand(waiter: Waiter, making: OneMaking | undefined, connection: mysql.PoolConnection): void {
-    if (making !== undefined) this.#makings.end(making);
-    const socket = this.#connections.socketOf(connection);
-    if (!this.#connections.isCurrent(socket)) {
+  #arrived(making: OneMaking): void {
+    if (this.#connections.isCurrent(making.socket)) this.#made(making);
+    else this.#makings.end(making);
+    this.#hand(making.caller, making.connection);
+  }
+
+  #hand(waiter: Waiter, connection: mysql.PoolConnection): void {
+    if (!this.#connections.isCurrent(this.#connections.socketOf(connection))) {
       connection.release();
       return this.#again(waiter);
     }
-    if (making !== undefined) this.#made(connection, socket);
     if (!waiter.answered && !this.#pause.on) return this.#answer(waiter, null, connection);
     connection.release();
     if (!waiter.answered) this.#hold(waiter);
@@ -345,9 +349,10 @@ export class Keeper {
   }
 
   /** There is a new connection: whoever waits for one waits as in any busy pool. */
-  #made(connection: mysql.PoolConnection, socket: TrackedSocket): void {
+  #made(making: OneMaking): void {
+    this.#makings.arrive(making);
     this.#everConnected = true;
-    this.#connections.made(connection, socket);
+    this.#connections.made(making.connection, making.socket);
     this.#strained = false;
     this.#trouble.clear();
     this.#admission.up();

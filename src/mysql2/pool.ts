@@ -10,7 +10,7 @@ import { Keeper } from './keeper.js';
 import { type PoolOptions, type QueryOptions, splitOptions } from './options.js';
 import { Mysql2Prober } from './prober.js';
 import { type PromisePool, withOurs } from './promise-pool.js';
-import { type Given, Replayer } from './replayer.js';
+import { Replayer } from './replayer.js';
 import { streamFactory } from './stream.js';
 import { Mysql2Transactions, type Session, type Transaction } from './transaction.js';
 
@@ -35,6 +35,8 @@ export interface Pool extends mysql.Pool {
   /** Ends {@link pause}; one that had not resolved rejects with `PAUSE_ENDED`. */
   resume(): void;
 }
+
+type Failure = NodeJS.ErrnoException | null;
 
 type Told<T> = (error: mysql.QueryError | null, result: T, fields: mysql.FieldPacket[]) => unknown;
 
@@ -111,20 +113,33 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     }
 
     override query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query {
-      const told = typeof values === 'function' ? values : callback;
-      if (this.#replayer === null || typeof told !== 'function') return super.query(sql, values, callback);
+      const replayer = this.#replayer;
+      const told = (typeof values === 'function' ? values : callback) as ResultCallback;
+      if (replayer === null || typeof told !== 'function') return super.query(sql, values, callback);
       const own = typeof values === 'function' ? undefined : values;
-      const given: Given = { method: 'query', sql, values: own, sent: () => query.sql };
-      const query = super.query(sql, own, this.#replayer.watch(given, told as ResultCallback));
+      let failed = false;
+      const query = super.query(sql, own, (error: Failure, rows: unknown, fields: unknown) => {
+        if (error == null) return told(error, rows, fields);
+        if (failed) return;
+        failed = true;
+        replayer.failed({ method: 'query', sql, values: own, sent: () => query.sql }, error, told);
+      });
       return query;
     }
 
     override execute(sql: unknown, values?: unknown, callback?: unknown): void {
-      const told = typeof values === 'function' ? values : callback;
-      if (this.#replayer === null || typeof told !== 'function') return super.execute(sql, values, callback);
+      const replayer = this.#replayer;
+      const told = (typeof values === 'function' ? values : callback) as ResultCallback;
+      if (replayer === null || typeof told !== 'function') return super.execute(sql, values, callback);
       const own = typeof values === 'function' ? [] : values;
-      const given: Given = { method: 'execute', sql, values: own, sent: () => undefined };
-      super.execute(sql, own, this.#replayer.watch(given, told as ResultCallback));
+      let failed = false;
+      super.execute(sql, own, (error: Failure, rows: unknown, fields: unknown) => {
+        if (error == null) return told(error, rows, fields);
+        // mysql2 tells twice of a connection that is lost while a statement is being prepared.
+        if (failed) return;
+        failed = true;
+        replayer.failed({ method: 'execute', sql, values: own, sent: () => undefined }, error, told);
+      });
     }
 
     override promise(promiseImpl?: PromiseConstructor): PromisePool {

@@ -42,18 +42,8 @@ export class Replayer {
     this.#options = options;
   }
 
-  watch(given: Given, told: ResultCallback): ResultCallback {
-    let failed = false;
-    return (error, rows, fields) => {
-      if (error == null) return told(error, rows, fields);
-      // mysql2 tells twice of a connection that is lost while a statement is being prepared.
-      if (failed) return;
-      failed = true;
-      this.#failed(given, error, told);
-    };
-  }
-
-  #failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void {
+  /** It failed: runs it again, or tells its caller. */
+  failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void {
     const address = this.#options.ranOn(error);
     // Without a connection it failed while it waited for one, which has rules of its own.
     if (address === null) return told(error);

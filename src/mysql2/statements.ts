@@ -5,7 +5,7 @@ import { noteOutcome } from '../outcome/outcome.js';
 import { isSingleStatement } from '../outcome/statement.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { isTimeOut } from './driver-words.js';
-import { type Command, onCommand, type ResultCallback } from './internals.js';
+import { type Command, onFailure, type ResultCallback } from './internals.js';
 import { askRole } from './role.js';
 
 export interface StatementSide<C> {
@@ -32,22 +32,11 @@ export class Statements<C extends mysql.Connection> {
   }
 
   watch(connection: C, socket: TrackedSocket): void {
-    // Whoever runs it may ask where it ran, though the connection is closed by then.
-    const note = (error: Error): void => {
+    onFailure(connection, (command, told, error) => {
+      if (told === undefined) return endIfTimedOut(command, error);
+      // Whoever runs it may ask where it ran, though the connection is closed by then.
       if (socket.dialledAddress !== null) this.#ranOn.set(error, socket.dialledAddress);
-    };
-    onCommand(connection, (command) => {
-      const told = command.onResult;
-      if (command.sql === undefined && command.query === undefined) return;
-      if (told === undefined) {
-        if (command.timeout) command.once('error', (error: NodeJS.ErrnoException) => endIfTimedOut(command, error));
-        return;
-      }
-      command.onResult = (error, rows, fields) => {
-        if (error == null) return told(error, rows, fields);
-        note(error);
-        this.#failed(connection, command, told, error);
-      };
+      this.#failed(connection, command, told, error);
     });
   }
 

@@ -1,16 +1,29 @@
 import type * as mysql from 'mysql2';
+import type { Expecting } from '../failover/makings.js';
 import type { PoolCounts } from '../failover/trouble.js';
-import { inTurn, placeInTurn, type Turned } from '../failover/turns.js';
+import { inTurn, placeInTurn } from '../failover/turns.js';
 import { counts, type GetCallback, newestWaiting, queueAt, settingsOf, unqueue, waiting } from './internals.js';
 
 /** One caller for whom there was no connection at once. */
-export interface Waiter extends Turned {
+export class Waiter implements Expecting {
   readonly answer: GetCallback;
+  readonly turn: number;
   /** Nobody waits for it: it only finds out when there is a server again. */
   readonly scout: boolean;
   /** Stands for him in mysql2's queue. */
   token: Token;
-  answered: boolean;
+  answered: boolean = false;
+
+  constructor(answer: GetCallback, turn: number, scout: boolean) {
+    this.answer = answer;
+    this.turn = turn;
+    this.scout = scout;
+    this.token = answer;
+  }
+
+  get expecting(): boolean {
+    return !this.answered && !this.scout;
+  }
 }
 
 /** Whom it stands for is noted on it. */
@@ -34,7 +47,7 @@ export class Waiters {
   }
 
   make(answer: GetCallback, scout: boolean = false): Waiter {
-    return { answer, scout, token: answer, answered: false, turn: ++this.#lastTurn };
+    return new Waiter(answer, ++this.#lastTurn, scout);
   }
 
   get count(): number {

@@ -2,7 +2,13 @@ import { expect, it } from 'vitest';
 import * as internals from '../../src/generic-pool/internals.js';
 
 /** Each test says what breaks if a private member of generic-pool goes or changes its meaning. */
-class Pool extends internals.StockPool {}
+class Pool extends internals.StockPool {
+  readonly refused: Set<unknown> = new Set();
+
+  protected override mayLend(resource: unknown): boolean {
+    return !this.refused.has(resource);
+  }
+}
 
 function make(max: number): { pool: Pool; destroyed: unknown[] } {
   const destroyed: unknown[] = [];
@@ -36,13 +42,28 @@ it('_resourceLoans and _dispense: or what drains would keep its place from the n
   expect([destroyed, pool.size]).toEqual([[held], 1]);
 });
 
+it('_dispatchPooledResourceToNextWaitingClient: or what has just become stale would be acquired', async () => {
+  const { pool, destroyed } = make(1);
+  const stale = await pool.acquire();
+  const [one, two] = [pool.acquire(), pool.acquire()];
+  pool.refused.add(stale);
+  await pool.release(stale);
+  const fresh = await one;
+  expect([destroyed, pool.size, fresh === stale]).toEqual([[stale], 1, false]);
+  await pool.release(fresh);
+  expect(await two).toBe(fresh);
+});
+
 it('the queue that the constructor takes, and reject: or a caller would not fail at his deadline', async () => {
   const { pool } = make(1);
   const held = await pool.acquire();
   expect(internals.takeWaiting(pool)).toBeUndefined();
   const waiting = pool.acquire();
-  internals.takeWaiting(pool)!.reject(new Error('too late'));
+  const request = internals.takeWaiting(pool)!;
+  expect(internals.allWaiting(pool)).toEqual([request]);
+  request.reject(new Error('too late'));
   await expect(waiting).rejects.toThrow('too late');
+  expect(internals.allWaiting(pool)).toEqual([]);
   await pool.release(held);
   expect(pool.available).toBe(1);
 });

@@ -131,14 +131,20 @@ onServers('the private members of mysql2', () => {
   it('addCommand: or a refusal could not be confirmed, nor a statement that timed out be ended', async () => {
     const connection = await lease();
     const seen: unknown[] = [];
-    internals.onCommand(connection, ({ sql, onResult }) => seen.push(typeof sql, typeof onResult));
-    await connection.promise().query('select 1');
-    await new Promise((resolve) => connection.query('select 1').once('end', resolve));
-    await connection.promise().execute('select 1');
-    await connection.promise().ping();
-    const statement = ['string', 'function'];
-    const prepare = ['undefined', 'function'];
-    expect(seen).toEqual([...statement, 'string', 'undefined', ...prepare, ...statement, ...prepare]);
+    internals.onFailure(connection, ({ sql, query }, told, error) => {
+      seen.push(sql ?? query, typeof told);
+      told?.(error);
+    });
+    const statements = connection.promise();
+    await statements.query('select 1');
+    await statements.execute('select 1');
+    await statements.ping();
+    expect(seen).toEqual([]);
+    for (const failing of [statements.query('oops'), statements.execute('oops')]) await settled(failing);
+    expect(seen).toEqual(['oops', 'function', 'oops', 'function']);
+    const streamed = connection.query({ sql: 'select sleep(5)', timeout: 100 }).on('error', () => {});
+    await new Promise((resolve) => streamed.once('error', resolve));
+    expect(seen.slice(4)).toEqual(['select sleep(5)', 'undefined']);
     connection.destroy();
   });
 

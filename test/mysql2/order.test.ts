@@ -1,0 +1,87 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Lab } from '../../src/lab/index.js';
+import type { Pool, PoolOptions } from '../../src/mysql2/index.js';
+import { countsOf, end, fill, kill, lease, makePool, next, onServers, resetLab, startServers } from './support.js';
+
+/** Attempts take turns, so which one is the first to succeed is chance: several pools leave none. */
+const POOLS = 3;
+const CALLERS = 5;
+
+let lab: Lab;
+let pools: Pool[] = [];
+
+function makePools(extra: PoolOptions): void {
+  pools = Array.from({ length: POOLS }, () => makePool(lab, { connectionLimit: CALLERS, ...extra }));
+}
+
+const inOrder = Array.from({ length: CALLERS }, (_, n) => n);
+
+/** In which order callers of one pool get their connections. */
+async function served(pool: Pool): Promise<number[]> {
+  const order: number[] = [];
+  const connections = await Promise.all(
+    inOrder.map(async (n) => {
+      const connection = await lease(pool);
+      order.push(n);
+      return connection;
+    }),
+  );
+  for (const connection of connections) connection.release();
+  return order;
+}
+
+async function afterFailures(pool: Pool): Promise<void> {
+  await next(pool.endpoint!, 'down');
+}
+
+onServers('callers keep their order though attempts fail', () => {
+  beforeAll(async () => {
+    lab = await startServers();
+  }, 60_000);
+  beforeEach(async () => {
+    await resetLab(lab);
+  });
+  afterEach(async () => {
+    await lab.hosts[0]!.restore();
+    await Promise.all(pools.splice(0).map(end));
+  });
+  afterAll(async () => {
+    await lab?.close();
+  });
+
+  it('in a pool that waits at its start', async () => {
+    lab.hosts[0]!.refuse();
+    makePools({ failover: { waitAtStart: true } });
+    const down = pools.map(afterFailures);
+    const orders = pools.map(served);
+    await Promise.all(down);
+    await lab.hosts[0]!.restore();
+    expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
+  });
+
+  it('in a failover', async () => {
+    makePools({});
+    for (const pool of pools) await fill(pool, CALLERS);
+    const down = pools.map(afterFailures);
+    const [first, ...others] = pools as [Pool, ...Pool[]];
+    await kill(lab, first);
+    for (const pool of others) await expect.poll(() => countsOf(pool).idle).toBe(0);
+    const orders = pools.map(served);
+    await Promise.all(down);
+    await lab.move(lab.hosts[1]!);
+    expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
+  });
+
+  it('where a server that takes writes is waited for', async () => {
+    const { database } = lab.hosts[0]!;
+    await database.query('set global read_only = 1');
+    makePools({ failover: { waitAtStart: true, role: 'writable' } });
+    const refused = pools.map(async (pool) => {
+      for (let i = 0; i < CALLERS; i++) await next(pool, 'connection');
+    });
+    const orders = pools.map(served);
+    await Promise.all(refused);
+    await database.query('set global read_only = 0');
+    expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
+  });
+});
