@@ -73,9 +73,8 @@ class ProgramProcess implements Database {
     await this.#tree?.kill();
   }
 
-  suspend(): Promise<void> {
-    this.#tree?.suspend();
-    return Promise.resolve();
+  async suspend(): Promise<void> {
+    await this.#tree?.suspend();
   }
 
   resume(): Promise<void> {

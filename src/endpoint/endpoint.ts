@@ -24,6 +24,9 @@ const SUSPENDED_INTERVALS = 3;
 export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   readonly name: string;
   protected readonly options: ReadFollowOptions;
+  /** Fields of its own, since every lease reads them. */
+  readonly #clock: Clock;
+  readonly #suspendedMillis: number;
   readonly #sources: Sources;
   readonly #closing: AbortController = new AbortController();
   #state: EndpointState;
@@ -70,10 +73,12 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
         }),
     });
     this.#state = { kind: 'resolving', since: this.options.clock.now() };
+    this.#clock = this.options.clock;
+    this.#suspendedMillis = SUSPENDED_INTERVALS * this.options.intervalMillis;
   }
 
   get clock(): Clock {
-    return this.options.clock;
+    return this.#clock;
   }
 
   /** The answer that holds; null until the first one. */
@@ -163,8 +168,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   /** True after the process was suspended: the answer may be of another time. Cheap, for every lease. */
   get slept(): boolean {
     if (!this.#started) return false;
-    const { clock, intervalMillis } = this.options;
-    return Math.abs(clock.wallNow() - this.#tickedAt) > SUSPENDED_INTERVALS * intervalMillis;
+    return Math.abs(this.#clock.wallNow() - this.#tickedAt) > this.#suspendedMillis;
   }
 
   /** Asks once after a suspension; resolves with an answer or without one, within `lookupTimeoutMillis`. */

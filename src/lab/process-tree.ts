@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { systemClock } from '../clock.js';
 
 /**
@@ -9,6 +9,7 @@ import { systemClock } from '../clock.js';
  */
 export class ProcessTree {
   readonly #root: ChildProcess;
+  #suspended = false;
 
   constructor(root: ChildProcess) {
     this.#root = root;
@@ -33,16 +34,22 @@ export class ProcessTree {
     const exited = once(this.#root, 'exit');
     const children = this.killSync();
     await exited;
-    while (children.some(isAlive)) await new Promise<void>((resolve) => systemClock.setAwaited(resolve, 5));
+    while (children.some(isAlive)) await moment();
   }
 
-  suspend(): void {
+  /** Resolves when none of their threads runs any more: one in the kernel first comes back from there. */
+  async suspend(): Promise<void> {
     if (!this.running) return;
     this.#root.kill('SIGSTOP');
-    for (const pid of childrenOf(this.#root.pid!)) send(pid, 'SIGSTOP');
+    const root = this.#root.pid!;
+    const children = childrenOf(root);
+    for (const pid of children) send(pid, 'SIGSTOP');
+    this.#suspended = true;
+    while (this.#suspended && [root, ...children].some(isActive)) await moment();
   }
 
   resume(): void {
+    this.#suspended = false;
     if (!this.running) return;
     for (const pid of childrenOf(this.#root.pid!)) send(pid, 'SIGCONT');
     this.#root.kill('SIGCONT');
@@ -82,12 +89,31 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
+async function moment(): Promise<void> {
+  await new Promise<void>((resolve) => systemClock.setAwaited(resolve, 5));
+}
+
+/** Is a thread of it neither stopped nor gone? Only Linux tells. */
+function isActive(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.some((thread) => !'TZX'.includes(stateOf(`/proc/${pid}/task/${thread}/stat`)));
+  } catch {
+    return false;
+  }
+}
+
+/** One letter, as in proc(5). */
+function stateOf(file: string): string {
+  const stat = readFileSync(file, 'utf8');
+  return stat.charAt(stat.lastIndexOf(')') + 2);
+}
+
 /** An orphan that nobody reaps, as in a container without an init, is dead all the same. */
 function isAlive(pid: number): boolean {
   if (process.platform !== 'linux') return send(pid, 0);
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !'ZX'.includes(stat.charAt(stat.lastIndexOf(')') + 2));
+    return !'ZX'.includes(stateOf(`/proc/${pid}/stat`));
   } catch {
     return false;
   }

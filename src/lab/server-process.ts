@@ -78,9 +78,8 @@ export abstract class ServerProcess implements Database {
     if (this.#state.kind === 'running') await this.#state.tree.kill();
   }
 
-  suspend(): Promise<void> {
-    if (this.#state.kind === 'running') this.#state.tree.suspend();
-    return Promise.resolve();
+  async suspend(): Promise<void> {
+    if (this.#state.kind === 'running') await this.#state.tree.suspend();
   }
 
   resume(): Promise<void> {

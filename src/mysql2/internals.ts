@@ -56,13 +56,9 @@ interface PoolPrivate {
 
 export type ResultCallback = (error: NodeJS.ErrnoException | null, rows?: unknown, fields?: unknown) => void;
 
-/** Whom a statement's result is for, while {@link onFailure} listens in his place. */
-const TOLD: unique symbol = Symbol('eip-pool.told');
-
 /** A command on its way: a handshake, a statement. */
 export interface Command extends EventEmitter {
   onResult?: ResultCallback | undefined;
-  [TOLD]?: ResultCallback | undefined;
   /** Of a statement that is run, also of one that was prepared. */
   readonly sql?: unknown;
   /** Of one that is being prepared. */
@@ -115,6 +111,12 @@ export function newestConnection(pool: mysql.Pool): mysql.PoolConnection | undef
 
 export function hasFree(pool: mysql.Pool): boolean {
   return priv(pool)._freeConnections.length > 0;
+}
+
+/** Is there room for no further connection? */
+export function isFull(pool: mysql.Pool): boolean {
+  const { config, _allConnections: all } = priv(pool);
+  return config.connectionLimit !== 0 && all.length >= config.connectionLimit;
 }
 
 export function isFree(pool: mysql.Pool, connection: mysql.PoolConnection): boolean {
@@ -170,6 +172,12 @@ export function queueAt(pool: mysql.Pool, place: number, callback: GetCallback):
   for (const each of [callback, ...behind]) queue.push(each);
 }
 
+/** Each caller in the queue under another callback. */
+export function replaceWaiting(pool: mysql.Pool, replace: (callback: GetCallback) => GetCallback): void {
+  const { _connectionQueue: queue } = priv(pool);
+  for (let left = queue.length; left > 0; left--) queue.push(replace(queue.shift()!));
+}
+
 export function unqueue(pool: mysql.Pool, callback: GetCallback): void {
   const { _connectionQueue: queue } = priv(pool);
   const index = indexIn(queue, callback);
@@ -197,15 +205,28 @@ export type OnFailure = (command: Command, told: ResultCallback | undefined, err
 export function onFailure(connection: mysql.Connection, failed: OnFailure): void {
   const own = connection as unknown as { addCommand: (command: Command) => Command };
   const { addCommand } = own;
+  // In the order in which the server answers, and hardly ever more than two: that costs less than to note it on each.
+  const commands: Command[] = [];
+  const callbacks: ResultCallback[] = [];
   function onResult(this: Command, error: NodeJS.ErrnoException | null, rows?: unknown, fields?: unknown): void {
-    const told = this[TOLD];
+    const index = commands[0] === this ? 0 : commands.indexOf(this);
+    const told = callbacks[index];
+    if (index === 0) {
+      commands.shift();
+      callbacks.shift();
+    } else {
+      // Those before it were called off, as what cannot be prepared is.
+      commands.splice(0, index + 1);
+      callbacks.splice(0, index + 1);
+    }
     if (error != null) failed(this, told, error);
     else told?.(error, rows, fields);
   }
   own.addCommand = (command) => {
     if (command.sql !== undefined || command.query !== undefined) {
       if (command.onResult !== undefined) {
-        command[TOLD] ??= command.onResult;
+        commands.push(command);
+        callbacks.push(command.onResult);
         command.onResult = onResult;
       } else if (command.timeout) {
         command.once('error', (error: NodeJS.ErrnoException) => failed(command, undefined, error));

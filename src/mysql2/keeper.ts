@@ -10,9 +10,9 @@ import { Trouble } from '../failover/trouble.js';
 import { Waits } from '../failover/waits.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import { isQuiet } from '../sockets/watch.js';
 import { Connections } from './connections.js';
 import { closedError, TIMED_OUT, timeoutError } from './driver-words.js';
+import { HandOut } from './hand-out.js';
 import { followHandshake } from './handshake.js';
 import {
   type Driver,
@@ -21,6 +21,7 @@ import {
   hasTimedOut,
   isBusy,
   isClosed,
+  isFull,
   isRemoved,
   newestConnection,
   pulse,
@@ -56,6 +57,7 @@ export class Keeper {
   readonly #endpoint: Endpoint;
   readonly #pool: mysql.Pool;
   readonly #connections: Connections;
+  readonly #handOut: HandOut;
   readonly #waiters: Waiters;
   readonly #waits: Waits<Waiter>;
   readonly #makings: Makings<mysql.PoolConnection, Waiter> = new Makings();
@@ -85,7 +87,14 @@ export class Keeper {
       noneUsable: () => this.#boundWaiters(),
       madeRoom: () => this.#pulseSoon(),
     });
-    this.#waiters = new Waiters(pool);
+    this.#handOut = new HandOut({
+      endpoint,
+      connections: this.#connections,
+      pause: this.#pause,
+      get: (callback) => this.get(callback),
+      again: (callback) => this.#again(this.#waiters.makeFirst(callback)),
+    });
+    this.#waiters = new Waiters(pool, (waiter, error, connection) => this.#serve(waiter, undefined, error, connection));
     this.#waits = new Waits(endpoint.clock, failover.deadlineMillis, (waiter, waited) => this.#expire(waiter, waited));
     this.#admission = new Admission(endpoint.clock, endpoint.name, failover, () => this.#scout());
     this.statements = new Statements({
@@ -113,10 +122,19 @@ export class Keeper {
 
   /** `pool.getConnection`. */
   get(callback: GetCallback): void {
-    // This is every query's path: one reading of the clock, three looks, and the driver.
+    // This is every query's path: one reading of the clock, some looks, and the driver.
     if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.get(callback));
-    else if (!hasFree(this.#pool) || this.#pause.on) this.#wait(callback);
-    else this.#options.get((error, connection) => this.#check(callback, error, connection));
+    else if (hasFree(this.#pool) && !this.#pause.on)
+      this.#options.get((error, connection) => this.#handOut.check(callback, error, connection));
+    else if (this.#isMerelyBusy && this.#waiters.of(callback) === undefined)
+      this.#options.get((error, connection) => this.#handOut.checkInTurn(callback, error, connection));
+    else this.#wait(callback);
+  }
+
+  /** Is his turn all that a caller has to wait for? */
+  get #isMerelyBusy(): boolean {
+    const calm = this.#connections.anyUsable && !this.#strained && !this.#pause.on;
+    return calm && !this.#admission.limited && isFull(this.#pool);
   }
 
   /** `pool.releaseConnection`. */
@@ -148,7 +166,7 @@ export class Keeper {
   resume(): void {
     if (!this.#pause.on) return;
     this.#pause.end();
-    for (const waiter of this.#waiters.letGo()) this.#requeue(waiter);
+    for (const waiter of this.#waiters.letGo()) this.#waiters.queue(waiter);
     if (!this.#strained) this.#unbindWaiters();
     this.#pulseSoon();
   }
@@ -156,7 +174,7 @@ export class Keeper {
   /** Before mysql2's `end()`; resolves what it does not. */
   prepareEnd(): void {
     this.#ended = true;
-    for (const waiter of this.#waiters.letGo()) this.#requeue(waiter);
+    for (const waiter of this.#waiters.letGo()) this.#waiters.queue(waiter);
     this.#connections.putBackDraining();
     if (!this.#strained) return;
     // A connection that is being made is awaited, as mysql2 does; in a failover there is nothing to wait for.
@@ -184,26 +202,6 @@ export class Keeper {
     takeOut(this.#pool, making.connection);
     this.#again(making.caller);
     making.socket.destroy();
-  }
-
-  /** Design, endpoint rule 1: the answer of the moment in which the caller gets the connection. */
-  #check(callback: GetCallback, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
-    if (error != null) return callback(error, connection);
-    const socket = this.#connections.socketOf(connection);
-    if (!this.#connections.isCurrent(socket) || this.#pause.on) return this.#another(connection, callback);
-    if (!isQuiet(socket)) return callback(null, connection);
-    // It has been idle for long, and has to answer first.
-    void this.#endpoint.confirm(socket).then((answers) => {
-      if (!answers) socket.destroy();
-      // In a turn of its own, so that what a caller's callback throws is his.
-      const hand = this.#connections.isCurrent(socket) ? callback : null;
-      process.nextTick(() => (hand === null ? this.#another(connection, callback) : hand(null, connection)));
-    });
-  }
-
-  #another(connection: mysql.PoolConnection, callback: GetCallback): void {
-    connection.release();
-    this.get(callback);
   }
 
   /** There is no connection for him at once. */
@@ -251,10 +249,6 @@ export class Keeper {
   #hold(waiter: Waiter): void {
     this.#waiters.hold(waiter);
     this.#waits.begin(waiter);
-  }
-
-  #requeue(waiter: Waiter): void {
-    this.#waiters.queue(waiter, (error, connection) => this.#serve(waiter, undefined, error, connection));
   }
 
   /** mysql2 has something for a caller who was in its queue, or whose connection was being made. */
@@ -321,7 +315,7 @@ export class Keeper {
     if (waiter.answered) return this.#pulseSoon();
     if (!this.#open) return this.#answer(waiter, closedError());
     if (this.#pause.on) return this.#hold(waiter);
-    this.#requeue(waiter);
+    this.#waiters.queue(waiter);
     this.#strain();
     this.#pulseSoon();
   }

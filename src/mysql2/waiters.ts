@@ -2,7 +2,16 @@ import type * as mysql from 'mysql2';
 import type { Expecting } from '../failover/makings.js';
 import type { PoolCounts } from '../failover/trouble.js';
 import { inTurn, placeInTurn } from '../failover/turns.js';
-import { counts, type GetCallback, newestWaiting, queueAt, settingsOf, unqueue, waiting } from './internals.js';
+import {
+  counts,
+  type GetCallback,
+  isFull,
+  newestWaiting,
+  queueAt,
+  replaceWaiting,
+  unqueue,
+  waiting,
+} from './internals.js';
 
 /** One caller for whom there was no connection at once. */
 export class Waiter implements Expecting {
@@ -31,14 +40,24 @@ interface Token extends GetCallback {
   waiter?: Waiter;
 }
 
-/** Who waits for a connection: in mysql2's own queue, or held back while the pool is paused. */
+/** Before anybody who came in the usual way. */
+const FIRST_TURN = -Number.MAX_SAFE_INTEGER;
+
+/**
+ * Who waits for a connection: in mysql2's own queue, or held back while the pool is paused. A caller of a pool that is
+ * merely busy is in the queue with nothing but his callback, until somebody asks for him.
+ */
 export class Waiters {
   readonly #pool: mysql.Pool;
+  /** mysql2 has something for him. */
+  readonly #serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void;
   readonly #held: Set<Waiter> = new Set();
   #lastTurn = 0;
+  #lastFirst = FIRST_TURN;
 
-  constructor(pool: mysql.Pool) {
+  constructor(pool: mysql.Pool, serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void) {
     this.#pool = pool;
+    this.#serve = serve;
   }
 
   /** Undefined for a callback of the application's. */
@@ -48,6 +67,11 @@ export class Waiters {
 
   make(answer: GetCallback, scout: boolean = false): Waiter {
     return new Waiter(answer, ++this.#lastTurn, scout);
+  }
+
+  /** For one who was the first in the queue, and got nothing. */
+  makeFirst(answer: GetCallback): Waiter {
+    return new Waiter(answer, ++this.#lastFirst, false);
   }
 
   get count(): number {
@@ -61,9 +85,7 @@ export class Waiters {
 
   /** The place that one more would get; 0 if there is room for one more connection. */
   place(paused: boolean): number {
-    const { connectionLimit } = settingsOf(this.#pool);
-    const hasRoom = connectionLimit === 0 || counts(this.#pool).total < connectionLimit;
-    return hasRoom && !paused ? 0 : this.count + 1;
+    return isFull(this.#pool) || paused ? this.count + 1 : 0;
   }
 
   all(): Waiter[] {
@@ -71,7 +93,14 @@ export class Waiters {
   }
 
   #queued(): Waiter[] {
+    replaceWaiting(this.#pool, (token: Token) => (token.waiter === undefined ? this.#token(this.make(token)) : token));
     return waiting(this.#pool).flatMap((token) => this.of(token) ?? []);
+  }
+
+  #token(waiter: Waiter): Token {
+    waiter.token = (error, connection) => this.#serve(waiter, error, connection);
+    waiter.token.waiter = waiter;
+    return waiter.token;
   }
 
   /** mysql2 has just put him at the end of its queue; with tracing on, under a token of its own. */
@@ -80,14 +109,12 @@ export class Waiters {
     waiter.token.waiter = waiter;
     if (isNew) return;
     unqueue(this.#pool, waiter.token);
-    this.queue(waiter, waiter.token);
+    queueAt(this.#pool, placeInTurn(this.#queued(), waiter), waiter.token);
   }
 
   /** Into mysql2's queue, where his turn is. */
-  queue(waiter: Waiter, token: Token): void {
-    waiter.token = token;
-    token.waiter = waiter;
-    queueAt(this.#pool, placeInTurn(this.#queued(), waiter), token);
+  queue(waiter: Waiter): void {
+    queueAt(this.#pool, placeInTurn(this.#queued(), waiter), this.#token(waiter));
   }
 
   remove(waiter: Waiter): void {

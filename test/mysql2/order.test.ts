@@ -72,6 +72,34 @@ onServers('callers keep their order though attempts fail', () => {
     expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
   });
 
+  it('in the queue of a pool that was merely busy, and whose leases end on the server that was left', async () => {
+    makePools({ failover: { drainMillis: 0 } });
+    for (const pool of pools) await fill(pool, CALLERS);
+    const [held] = await Promise.all(pools.map((pool) => Promise.all(inOrder.map(() => lease(pool)))));
+    const orders = pools.map(served);
+    for (const pool of pools) await expect.poll(() => countsOf(pool).waiting).toBe(CALLERS);
+    const moves = pools.map((pool) => next(pool.endpoint!, 'move'));
+    await lab.move(lab.hosts[1]!);
+    await Promise.all(moves);
+    for (const connection of held!) connection.release();
+    expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
+  });
+
+  it('in the queue of a pool that is paused and resumed', async () => {
+    makePools({});
+    for (const pool of pools) await fill(pool, CALLERS);
+    const held = await Promise.all(pools.map((pool) => Promise.all(inOrder.map(() => lease(pool)))));
+    const orders = pools.map(served);
+    for (const pool of pools) await expect.poll(() => countsOf(pool).waiting).toBe(CALLERS);
+    // Some are on their way to the next callers when the pause begins.
+    for (const own of held) for (const connection of own.slice(0, 2)) connection.release();
+    const paused = pools.map((pool) => pool.pause());
+    for (const own of held) for (const connection of own.slice(2)) connection.release();
+    await Promise.all(paused);
+    for (const pool of pools) pool.resume();
+    expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
+  });
+
   it('where a server that takes writes is waited for', async () => {
     const { database } = lab.hosts[0]!;
     await database.query('set global read_only = 1');
