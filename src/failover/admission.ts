@@ -28,6 +28,8 @@ export class Admission {
   readonly #name: string;
   readonly #limits: Limits;
   readonly #lookOut: () => void;
+  /** May it ever refuse a caller? Otherwise nobody needs to ask. */
+  readonly limited: boolean;
   #timer: Timer | undefined;
   #downSince: number | null = null;
   #cause: unknown = null;
@@ -38,11 +40,7 @@ export class Admission {
     this.#name = name;
     this.#limits = limits;
     this.#lookOut = lookOut;
-  }
-
-  /** May it ever refuse a caller? Otherwise nobody needs to ask. */
-  get limited(): boolean {
-    return this.#limits.maxWaiting !== Infinity || this.#limits.failFastAfterMillis !== Infinity;
+    this.limited = limits.maxWaiting !== Infinity || limits.failFastAfterMillis !== Infinity;
   }
 
   /** An attempt failed, and the pool has no usable connection. */

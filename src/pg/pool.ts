@@ -181,7 +181,16 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
 
     /** Where nobody listens, an error of an idle connection would end the process; here it is a warning. */
     override emit(event: string | symbol, ...args: unknown[]): boolean {
-      return event === 'error' ? this.#tellError(args) : super.emit(event, ...args);
+      if (event === 'error') return this.#tellError(args);
+      // Two events come with every lease, and to spread what came is dear.
+      switch (args.length) {
+        case 1:
+          return super.emit(event, args[0]);
+        case 2:
+          return super.emit(event, args[0], args[1]);
+        default:
+          return super.emit(event, ...args);
+      }
     }
 
     #tellError(args: readonly unknown[]): boolean {
