@@ -3,7 +3,7 @@ import type { Outcome } from './outcome.js';
 /**
  * MySQL's half of the table. Sources: MySQL manual, server error reference; MariaDB knowledge base, error codes;
  * mysql2/lib (the messages). test/mysql2/outcome.test.ts and test/containers/mysql-outcome.test.ts provoke each row on a
- * real server, except 1053: MariaDB 10.11, MySQL 5.6 and 9.7 end their sessions without it when they shut down.
+ * real server.
  */
 export interface MysqlError {
   readonly errno: number;
@@ -32,10 +32,10 @@ export function isMaybeReadOnly(error: unknown): boolean {
 }
 
 /**
- * ER_SERVER_SHUTDOWN, ER_CONNECTION_KILLED (MariaDB), ER_CLIENT_INTERACTION_TIMEOUT (MySQL from 8.0.24 on; others end an
- * idle session without a word): the server ends the session.
+ * ER_CONNECTION_KILLED (MariaDB), ER_CLIENT_INTERACTION_TIMEOUT (MySQL from 8.0.24 on; others end an idle session without
+ * a word): the server ends the session. ER_SERVER_SHUTDOWN (1053) is of class 08.
  */
-const LEAVING: ReadonlySet<number> = new Set([1053, 1927, 4031]);
+const LEAVING: ReadonlySet<number> = new Set([1927, 4031]);
 
 export function mysqlOutcome({ errno, sqlState, sql }: MysqlError): Outcome | undefined {
   if (sql === undefined) return 'not-sent';
