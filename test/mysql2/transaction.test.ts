@@ -1,4 +1,4 @@
-import mysql2 from 'mysql2/promise';
+import mysql2, { type Connection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommitUnknownError, outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
@@ -211,37 +211,47 @@ onServers('pool.transaction on MySQL’s protocol', () => {
     };
 
     /**
-     * Breaks the connection in the middle of a COMMIT. A marker takes the server half a second, in which somebody else
-     * asks for a lock that lets it end, and holds what comes next.
+     * Breaks the connection in the middle of a COMMIT. A marker waits at a gate until somebody has asked for a lock that
+     * lets it end, and holds what comes next.
      */
     async function lose(
       how: (commit: number) => unknown,
       options: { marker?: string } = {},
     ): ReturnType<typeof settled> {
       const { address, port } = lab.hosts[0]!.database;
-      const locker = await mysql2.createConnection({ host: address, port, ...lab.connection });
+      const connect = (): Promise<Connection> => mysql2.createConnection({ host: address, port, ...lab.connection });
+      const [locker, gate] = await Promise.all([connect(), connect()]);
       const lock = (): Promise<unknown> => locker.query('flush tables with read lock');
-      const work = settled(
-        pool.transaction(async (tx) => {
-          await insert(tx, 1);
-          if (options.marker === undefined) await lock();
-          return 'done';
-        }, options),
-      );
-      if (options.marker !== undefined) {
-        await expect.poll(() => idOf("state = 'User sleep'"), { interval: 10 }).not.toBeNull();
-        await lock();
+      try {
+        await gate.query("do get_lock('gate', 0)");
+        const work = settled(
+          pool.transaction(async (tx) => {
+            await insert(tx, 1);
+            if (options.marker === undefined) await lock();
+            return 'done';
+          }, options),
+        );
+        if (options.marker !== undefined) {
+          await expect.poll(() => idOf("state = 'User lock'"), { interval: 10 }).not.toBeNull();
+          const locked = lock();
+          await expect.poll(() => idOf(`id = ${locker.threadId} and state like 'Waiting%'`)).not.toBeNull();
+          await gate.query("do release_lock('gate')");
+          await locked;
+        }
+        await expect.poll(() => idOf("info = 'COMMIT'"), { interval: 10 }).not.toBeNull();
+        await how((await idOf("info = 'COMMIT'"))!);
+        await locker.end();
+        await lab.hosts[0]!.restore();
+        return await work;
+      } finally {
+        locker.destroy();
+        gate.destroy();
       }
-      await expect.poll(() => idOf("info = 'COMMIT'"), { interval: 10 }).not.toBeNull();
-      await how((await idOf("info = 'COMMIT'"))!);
-      await locker.end();
-      await lab.hosts[0]!.restore();
-      return await work;
     }
 
     beforeAll(async () => {
       await lab.hosts[0]!.database.query(
-        'create trigger slow before insert on markers for each row begin declare x int; set x = sleep(0.5); end',
+        "create trigger slow before insert on markers for each row begin declare x int; set x = get_lock('gate', 60); set x = release_lock('gate'); end",
       );
     });
 
