@@ -1,11 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
 import type { Pool, PoolOptions } from '../../src/mysql2/index.js';
+import { afterFailures, CALLERS, inOrder, POOLS, served } from '../order-support.js';
 import { countsOf, end, fill, kill, lease, makePool, next, onServers, resetLab, startServers } from './support.js';
-
-/** Attempts take turns, so which one is the first to succeed is chance: several pools leave none. */
-const POOLS = 3;
-const CALLERS = 5;
 
 let lab: Lab;
 let pools: Pool[] = [];
@@ -14,25 +11,7 @@ function makePools(extra: PoolOptions): void {
   pools = Array.from({ length: POOLS }, () => makePool(lab, { connectionLimit: CALLERS, ...extra }));
 }
 
-const inOrder = Array.from({ length: CALLERS }, (_, n) => n);
-
-/** In which order callers of one pool get their connections. */
-async function served(pool: Pool): Promise<number[]> {
-  const order: number[] = [];
-  const connections = await Promise.all(
-    inOrder.map(async (n) => {
-      const connection = await lease(pool);
-      order.push(n);
-      return connection;
-    }),
-  );
-  for (const connection of connections) connection.release();
-  return order;
-}
-
-async function afterFailures(pool: Pool): Promise<void> {
-  await next(pool.endpoint!, 'down');
-}
+const orderOf = (pool: Pool): Promise<number[]> => served(() => lease(pool));
 
 onServers('callers keep their order though attempts fail', () => {
   beforeAll(async () => {
@@ -53,7 +32,7 @@ onServers('callers keep their order though attempts fail', () => {
     lab.hosts[0]!.refuse();
     makePools({ failover: { waitAtStart: true } });
     const down = pools.map(afterFailures);
-    const orders = pools.map(served);
+    const orders = pools.map(orderOf);
     await Promise.all(down);
     await lab.hosts[0]!.restore();
     expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
@@ -66,7 +45,7 @@ onServers('callers keep their order though attempts fail', () => {
     const [first, ...others] = pools as [Pool, ...Pool[]];
     await kill(lab, first);
     for (const pool of others) await expect.poll(() => countsOf(pool).idle).toBe(0);
-    const orders = pools.map(served);
+    const orders = pools.map(orderOf);
     await Promise.all(down);
     await lab.move(lab.hosts[1]!);
     expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
@@ -76,7 +55,7 @@ onServers('callers keep their order though attempts fail', () => {
     makePools({ failover: { drainMillis: 0 } });
     for (const pool of pools) await fill(pool, CALLERS);
     const [held] = await Promise.all(pools.map((pool) => Promise.all(inOrder.map(() => lease(pool)))));
-    const orders = pools.map(served);
+    const orders = pools.map(orderOf);
     for (const pool of pools) await expect.poll(() => countsOf(pool).waiting).toBe(CALLERS);
     const moves = pools.map((pool) => next(pool.endpoint!, 'move'));
     await lab.move(lab.hosts[1]!);
@@ -89,7 +68,7 @@ onServers('callers keep their order though attempts fail', () => {
     makePools({});
     for (const pool of pools) await fill(pool, CALLERS);
     const held = await Promise.all(pools.map((pool) => Promise.all(inOrder.map(() => lease(pool)))));
-    const orders = pools.map(served);
+    const orders = pools.map(orderOf);
     for (const pool of pools) await expect.poll(() => countsOf(pool).waiting).toBe(CALLERS);
     // Some are on their way to the next callers when the pause begins.
     for (const own of held) for (const connection of own.slice(0, 2)) connection.release();
@@ -107,7 +86,7 @@ onServers('callers keep their order though attempts fail', () => {
     const refused = pools.map(async (pool) => {
       for (let i = 0; i < CALLERS; i++) await next(pool, 'connection');
     });
-    const orders = pools.map(served);
+    const orders = pools.map(orderOf);
     await Promise.all(refused);
     await database.query('set global read_only = 0');
     expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));

@@ -1,11 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
 import type { Pool, PoolConfig } from '../../src/pg/index.js';
+import { afterFailures, CALLERS, inOrder, POOLS, served } from '../order-support.js';
 import { fill, kill, makePool, next, resetLab, startServers } from './support.js';
-
-/** Attempts take turns, so which one is the first to succeed is chance: several pools leave none. */
-const POOLS = 3;
-const CALLERS = 5;
 
 let lab: Lab;
 let pools: Pool[] = [];
@@ -28,32 +25,14 @@ function makePools(extra: PoolConfig): void {
   pools = Array.from({ length: POOLS }, () => makePool(lab, { max: CALLERS, ...extra }));
 }
 
-const inOrder = Array.from({ length: CALLERS }, (_, n) => n);
-
-/** In which order callers of one pool get their connections. */
-async function served(pool: Pool): Promise<number[]> {
-  const order: number[] = [];
-  const clients = await Promise.all(
-    inOrder.map(async (n) => {
-      const client = await pool.connect();
-      order.push(n);
-      return client;
-    }),
-  );
-  for (const client of clients) client.release();
-  return order;
-}
-
-async function afterFailures(pool: Pool): Promise<void> {
-  await next(pool.endpoint!, 'down');
-}
+const orderOf = (pool: Pool): Promise<number[]> => served(() => pool.connect());
 
 describe('callers keep their order though attempts fail', () => {
   it('in a pool that waits at its start', async () => {
     lab.hosts[0]!.refuse();
     makePools({ failover: { waitAtStart: true } });
     const down = pools.map(afterFailures);
-    const orders = pools.map(served);
+    const orders = pools.map(orderOf);
     await Promise.all(down);
     await lab.hosts[0]!.restore();
     expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
@@ -66,7 +45,7 @@ describe('callers keep their order though attempts fail', () => {
     const [first, ...others] = pools as [Pool, ...Pool[]];
     await kill(lab, first);
     for (const pool of others) await expect.poll(() => pool.idleCount).toBe(0);
-    const orders = pools.map(served);
+    const orders = pools.map(orderOf);
     await Promise.all(down);
     await lab.move(lab.hosts[1]!);
     expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
@@ -80,7 +59,7 @@ describe('callers keep their order though attempts fail', () => {
     const refused = pools.map(async (pool) => {
       for (let i = 0; i < CALLERS; i++) await next(pool, 'remove');
     });
-    const orders = pools.map(served);
+    const orders = pools.map(orderOf);
     await Promise.all(refused);
     await database.query('alter system reset default_transaction_read_only');
     await database.query('select pg_reload_conf()');
