@@ -117,11 +117,8 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
       if (replayer === null || typeof told !== 'function') return super.query(sql, values, callback);
       const own = typeof values === 'function' ? undefined : values;
-      let failed = false;
       const query = super.query(sql, own, (error: Failure, rows: unknown, fields: unknown) => {
         if (error == null) return told(error, rows, fields);
-        if (failed) return;
-        failed = true;
         replayer.failed({ method: 'query', sql, values: own, sent: () => query.sql }, error, told);
       });
       return query;
