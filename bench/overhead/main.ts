@@ -1,21 +1,26 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
 import { median } from '../../src/cli/bench/statistics.js';
-import { compare, compareDelays, interval, type Rounds } from './compare.js';
+import { Child } from '../../src/cli/failover/rpc.js';
+import { interval, type Rounds } from './compare.js';
 import { type DriverName, DRIVERS, loadDriver } from './driver.js';
 import { dnsPerHour, memoryPerConnection } from './idle-costs.js';
 import { Labs } from './labs.js';
 import { pin } from './pin.js';
+import type { Asked, RateMethods } from './rate-process.js';
 
 const HELP = `Usage: npm run bench:overhead -- [options]
 
-What the pools cost while nothing fails, against the drivers' own: in one process, in alternating slices. Then the event
-loop's delay under the same load, memory for each idle connection, and DNS questions.
+What the pools cost while nothing fails, against the drivers' own: both in one process, in alternating slices, and that in
+several processes. Then the event loop's delay under the same load, memory for each idle connection, and DNS questions.
 
   --only A,B        ${DRIVERS.join(', ')} (all)
   --measure A,B     rate, delay, memory, dns (all)
-  --rounds N        at least 20 (31)
-  --slice-millis N  (250)
+  --processes N     one after another, each with all the rounds (5)
+  --rounds N        in each process; each with new pools (12)
+  --slices N        of each side in each round (10)
+  --slice-millis N  (30)
   --at-a-time N,N   callers at a time (1,10,100)
   --dns-seconds N   how long DNS questions are counted (60)
   --no-pin          leave it to Linux on which cores client and servers run
@@ -29,8 +34,10 @@ const { values: flags } = parseArgs({
   options: {
     only: { type: 'string', default: DRIVERS.join() },
     measure: { type: 'string', default: 'rate,delay,memory,dns' },
-    rounds: { type: 'string', default: '31' },
-    'slice-millis': { type: 'string', default: '250' },
+    processes: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '12' },
+    slices: { type: 'string', default: '10' },
+    'slice-millis': { type: 'string', default: '30' },
     'at-a-time': { type: 'string', default: '1,10,100' },
     'dns-seconds': { type: 'string', default: '60' },
     'no-pin': { type: 'boolean', default: false },
@@ -39,6 +46,7 @@ const { values: flags } = parseArgs({
 });
 const rounds: Rounds = {
   rounds: Number(flags.rounds),
+  slices: Number(flags.slices),
   sliceMillis: Number(flags['slice-millis']),
   poolSize: POOL_SIZE,
 };
@@ -61,7 +69,8 @@ async function bench(names: readonly DriverName[]): Promise<void> {
   console.log(`${os.cpus().length} × ${cpu?.model}, Linux ${os.release()}, Node ${process.version}`);
   const pinned = !flags['no-pin'] && pin('client');
   const where = pinned ? 'client and servers on a core each' : 'not pinned to cores';
-  console.log(`${flags.rounds} rounds, slices of ${flags['slice-millis']} ms, pools of ${POOL_SIZE}, ${where}`);
+  const slices = `${flags.slices} slices of ${flags['slice-millis']} ms a side`;
+  console.log(`${flags.processes} processes × ${flags.rounds} rounds × ${slices}, pools of ${POOL_SIZE}, ${where}`);
   const labs = new Labs(pinned);
   try {
     if (measured.has('rate')) await rates(names, labs);
@@ -78,16 +87,26 @@ async function rates(names: readonly DriverName[], labs: Labs): Promise<void> {
   heading(['', ...columns, ...intervals('CPU per operation, median ratio')]);
   for (const name of names) {
     const { databases, work } = await loadDriver(name);
-    for (const each of work((await labs.get(databases)).server, POOL_SIZE)) {
+    const { server } = await labs.get(databases);
+    for (const { what } of work(server, POOL_SIZE)) {
       for (const callers of atATime) {
-        const result = await compare(each, callers, rounds);
-        const [ours, theirs] = result.rates.map((rate) => Math.round(rate).toLocaleString('en'));
-        const ratios = [result.ratios, result.noise, result.cpuRatios].flatMap(spread);
-        row([`${each.what}, ${callers} at a time`, ours!, theirs!, ...ratios]);
+        const asked = { driver: name, what, server, atATime: callers, rounds };
+        const results = await inProcesses((process) => process.call('rates', asked));
+        const [ours, theirs] = ([0, 1] as const).map((side) => median(results.flatMap(({ rates }) => rates[side])));
+        row([
+          `${what}, ${callers} at a time`,
+          ...[ours!, theirs!].map((rate) => Math.round(rate).toLocaleString('en')),
+          ...spread(results.map(({ ratios }) => ratios)),
+          ...spread(results.map(({ noise }) => noise)),
+          ...spread(results.map(({ cpuRatios }) => cpuRatios)),
+        ]);
       }
     }
   }
 }
+
+/** Of one long slice a round: p99 of a short one is its slowest turn. */
+const DELAY_SLICE_MILLIS = 250;
 
 async function delays(names: readonly DriverName[], labs: Labs): Promise<void> {
   const columns = ['eip-pool, ms', 'stock, ms', ...intervals('median ratio', 'stock to itself')];
@@ -95,13 +114,35 @@ async function delays(names: readonly DriverName[], labs: Labs): Promise<void> {
   for (const name of names) {
     const { databases, work } = await loadDriver(name);
     const callers = Math.max(...atATime);
-    for (const each of work((await labs.get(databases)).server, POOL_SIZE)) {
-      if (!each.waits) continue;
-      const { p99, ratios, noise } = await compareDelays(each, callers, rounds);
-      const [ours, theirs] = p99.map((millis) => millis.toFixed(2));
-      row([`${each.what}, ${callers} at a time`, ours!, theirs!, ...[ratios, noise].flatMap(spread)]);
+    const { server } = await labs.get(databases);
+    for (const { what, waits } of work(server, POOL_SIZE)) {
+      if (!waits) continue;
+      const long: Rounds = { ...rounds, slices: 1, sliceMillis: DELAY_SLICE_MILLIS };
+      const asked: Asked = { driver: name, what, server, atATime: callers, rounds: long };
+      const results = await inProcesses((process) => process.call('delays', asked));
+      const [ours, theirs] = ([0, 1] as const).map((side) => median(results.flatMap(({ p99 }) => p99[side])));
+      row([
+        `${what}, ${callers} at a time`,
+        ...[ours!, theirs!].map((millis) => millis.toFixed(2)),
+        ...spread(results.map(({ ratios }) => ratios)),
+        ...spread(results.map(({ noise }) => noise)),
+      ]);
     }
   }
+}
+
+/** One process after another: what is compiled in one, and how, says nothing of the next. */
+async function inProcesses<T>(work: (process: Child<RateMethods>) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let i = 0; i < Number(flags.processes); i++) {
+    const child = new Child<RateMethods>(fileURLToPath(new URL('rate-process.js', import.meta.url)));
+    try {
+      results.push(await work(child));
+    } finally {
+      await child.end();
+    }
+  }
+  return results;
 }
 
 async function memory(names: readonly DriverName[], labs: Labs): Promise<void> {
@@ -138,7 +179,7 @@ function intervals(...names: readonly string[]): string[] {
   return names.flatMap((name) => [name, 'its 95 % interval']);
 }
 
-function spread(values: readonly number[]): string[] {
-  const [low, high] = interval(values);
-  return [median(values).toFixed(3), `${low.toFixed(3)}–${high.toFixed(3)}`];
+function spread(processes: readonly (readonly number[])[]): string[] {
+  const [low, high] = interval(processes);
+  return [median(processes.flat()).toFixed(3), `${low.toFixed(3)}–${high.toFixed(3)}`];
 }

@@ -62,10 +62,11 @@ export function createClientClass(driver: Driver): ClientClass {
      * Where nobody listens, an error would end the process. A listener that does nothing would do as well, but pg-pool
      * adds and removes its own with every query, which costs more where there is another one.
      */
-    override emit(event: string | symbol, ...args: unknown[]): boolean {
+    override emit(event: string | symbol, ...args: unknown[]): boolean;
+    override emit(event: string | symbol): boolean {
       if (event === 'error' && this.endpoint !== null && this.listenerCount('error') === 0) return false;
       // 'drain' comes with every query, and has no arguments.
-      return args.length === 0 ? super.emit(event) : super.emit(event, ...(args as [Error]));
+      return arguments.length === 1 ? super.emit(event) : (Reflect.apply(super.emit, this, arguments) as boolean);
     }
 
     /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */

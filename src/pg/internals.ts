@@ -76,13 +76,19 @@ export function pulseOnce(stock: PoolPrivate, pool: pg.Pool): void {
 }
 
 /** pg-pool's own way to take a client back. */
-export function takeBack(stock: PoolPrivate, pool: pg.Pool, ...given: Parameters<PoolPrivate['_release']>): void {
-  stock._release.call(pool, ...given);
+export function takeBack(
+  stock: PoolPrivate,
+  pool: pg.Pool,
+  client: pg.PoolClient,
+  idleListener: IdleListener,
+  error?: Error | boolean,
+): void {
+  stock._release.call(pool, client, idleListener, error);
 }
 
 /** pg-pool's own way to close a client. */
-export function remove(stock: PoolPrivate, pool: pg.Pool, ...given: Parameters<PoolPrivate['_remove']>): void {
-  stock._remove.call(pool, ...given);
+export function remove(stock: PoolPrivate, pool: pg.Pool, client: pg.PoolClient, callback?: () => void): void {
+  stock._remove.call(pool, client, callback);
 }
 
 function priv(pool: pg.Pool): PoolPrivate {
@@ -154,7 +160,14 @@ export function waiting(pool: pg.Pool): readonly PendingItem[] {
 }
 
 /** pg-pool's own way to hand a client to a caller. */
-export function handOver(stock: PoolPrivate, pool: pg.Pool, { client, item, idleListener, isNew }: HandOut): void {
+export function handOver(
+  stock: PoolPrivate,
+  pool: pg.Pool,
+  client: pg.PoolClient,
+  item: PendingItem,
+  idleListener: IdleListener,
+  isNew: boolean,
+): void {
   stock._acquireClient.call(pool, client, item, idleListener, isNew);
 }
 

@@ -205,11 +205,12 @@ export class Keeper {
     return (await this.#endpoint.confirm(socket)) && this.#isCurrent(socket);
   }
 
-  #handOld(handOut: HandOut): void {
+  #handOld({ client, item, idleListener, isNew }: HandOut): void {
     const { stock, pause } = this.#options;
-    if (!pause.on) return handOver(stock, this.#pool, handOut);
-    handOver(stock, this.#pool, { ...handOut, item: { callback: (_error, _client, release) => release() } });
-    this.#again(handOut.item);
+    if (!pause.on) return handOver(stock, this.#pool, client, item, idleListener, isNew);
+    const nobody: PendingItem = { callback: (_error, _client, release) => release() };
+    handOver(stock, this.#pool, client, nobody, idleListener, isNew);
+    this.#again(item);
   }
 
   #replace(socket: TrackedSocket, { client, item, idleListener }: HandOut): void {

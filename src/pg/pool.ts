@@ -179,25 +179,30 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       return undefined;
     }
 
-    /** Where nobody listens, an error of an idle connection would end the process; here it is a warning. */
-    override emit(event: string | symbol, ...args: unknown[]): boolean {
-      if (event === 'error') return this.#tellError(args);
-      // Two events come with every lease, and to spread what came is dear.
-      switch (args.length) {
-        case 1:
-          return super.emit(event, args[0]);
+    /**
+     * Where nobody listens, an error of an idle connection would end the process; here it is a warning. Two events come
+     * with every lease, and to gather what came with them into an array is dear.
+     */
+    override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
+      if (event === 'error' && this.#route !== null && this.listenerCount('error') === 0) {
+        return this.#warnOf(this.#route.endpoint, first);
+      }
+      switch (arguments.length) {
         case 2:
-          return super.emit(event, args[0], args[1]);
+          return super.emit(event, first);
+        case 3:
+          return super.emit(event, first, second);
         default:
-          return super.emit(event, ...args);
+          return Reflect.apply(super.emit, this, arguments) as boolean;
       }
     }
 
-    #tellError(args: readonly unknown[]): boolean {
-      if (this.#route === null || this.listenerCount('error') > 0) return super.emit('error', ...args);
-      const [error] = args;
-      const message = `an idle connection failed: ${messageOf(error)}`;
-      this.#route.endpoint.warn({ code: 'UNHANDLED_POOL_ERROR', message, error });
+    #warnOf(endpoint: Endpoint, error: unknown): boolean {
+      endpoint.warn({
+        code: 'UNHANDLED_POOL_ERROR',
+        message: `an idle connection failed: ${messageOf(error)}`,
+        error,
+      });
       return false;
     }
 
@@ -223,7 +228,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     ): void {
       const keeper = this.#keeper;
       if (keeper === null || keeper.serves(item, client, isNew)) {
-        handOver(stock, this as unknown as pg.Pool, { client, item, idleListener, isNew });
+        handOver(stock, this as unknown as pg.Pool, client, item, idleListener, isNew);
       } else keeper.askFirst({ client, item, idleListener, isNew });
     }
 

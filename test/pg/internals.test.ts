@@ -170,7 +170,7 @@ describe('the private members of pg', () => {
     const client = await other.connect();
     const handed = await new Promise<unknown>((resolve) => {
       const item = { callback: (_error: unknown, got: unknown) => resolve(got) };
-      internals.handOver(stock, other, { client, item, idleListener: () => {}, isNew: false });
+      internals.handOver(stock, other, client, item, () => {}, false);
     });
     expect(handed).toBe(client);
     client.release();
