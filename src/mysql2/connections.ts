@@ -17,12 +17,19 @@ export interface ConnectionsSide {
   madeRoom(): void;
 }
 
+/** On the connection itself: two look-ups in a map would come with every statement. */
+const SOCKET: unique symbol = Symbol('eip-pool.socket');
+
+interface Tracked {
+  [SOCKET]?: TrackedSocket | undefined;
+}
+
 /** What is known of a pool's connections beyond what mysql2 knows: on which of them the next statement can run. */
 export class Connections {
   readonly #side: ConnectionsSide;
   readonly #poolSide: PoolSide;
   /** Every connection that is not closed, whoever has it. */
-  readonly #alive: Map<mysql.PoolConnection, TrackedSocket> = new Map();
+  readonly #alive: Set<mysql.PoolConnection> = new Set();
   /** Connections on which the next statement can run, leased or idle. */
   readonly #usable: Set<mysql.PoolConnection> = new Set();
   /** Leased on an address that was left: not counted, but still their callers'. */
@@ -57,11 +64,12 @@ export class Connections {
 
   /** Undefined once it is closed. */
   socketOf(connection: mysql.PoolConnection): TrackedSocket | undefined {
-    return this.#alive.get(connection);
+    return (connection as Tracked)[SOCKET];
   }
 
   add(connection: mysql.PoolConnection, socket: TrackedSocket): void {
-    this.#alive.set(connection, socket);
+    this.#alive.add(connection);
+    Object.defineProperty(connection, SOCKET, { value: socket, writable: true });
     connection.once('error', (error: Error) => failStreaming(connection, error));
     // For good: whatever is done with a connection that a failover has ended must not end the process.
     connection.on('error', () => this.#lose(connection));
@@ -76,15 +84,8 @@ export class Connections {
     this.#usable.add(connection);
   }
 
-  /** Does it lead to where the name points? A connection without a socket is closed. */
-  isCurrent(socket: TrackedSocket | undefined): socket is TrackedSocket {
-    if (socket === undefined || socket.destroyed) return false;
-    const { state } = socket;
-    return (state.kind === 'handshake' || state.kind === 'open') && this.#side.endpoint.has(state.address);
-  }
-
   mustPart(connection: mysql.PoolConnection, socket: TrackedSocket): boolean {
-    return !this.isCurrent(socket) || (this.#draining.size > 0 && this.#draining.has(connection));
+    return !socket.isCurrent || (this.#draining.size > 0 && this.#draining.has(connection));
   }
 
   /** Its lease is over and it must not be leased again. A statement that it still runs is not cut off. */
@@ -107,10 +108,11 @@ export class Connections {
 
   /** The server there takes no writes any more. What is leased stays its caller's; nobody else gets it. */
   demoted(refused: mysql.PoolConnection, cause: Error): void {
-    const address = this.#alive.get(refused)?.dialledAddress;
+    const address = this.socketOf(refused)?.dialledAddress;
     if (address == null) return;
     this.#side.endpoint.report(address, 'read-only', cause);
-    for (const [connection, socket] of [...this.#alive]) {
+    for (const connection of [...this.#alive]) {
+      const socket = this.socketOf(connection)!;
       if (socket.state.kind !== 'open' || socket.state.address !== address) continue;
       const leased = socket.connection?.isLeased() === true;
       socket.leave();
@@ -127,7 +129,7 @@ export class Connections {
 
   /** Every goodbye is on its way. */
   expectEnd(): void {
-    for (const socket of this.#alive.values()) socket.expectEnd();
+    for (const connection of this.#alive) this.socketOf(connection)?.expectEnd();
   }
 
   #drain(connection: mysql.PoolConnection): void {
@@ -137,6 +139,7 @@ export class Connections {
 
   #forget(connection: mysql.PoolConnection): void {
     this.#alive.delete(connection);
+    (connection as Tracked)[SOCKET] = undefined;
     this.#draining.delete(connection);
     this.#lose(connection);
     if (isClosed(this.#side.pool)) return;

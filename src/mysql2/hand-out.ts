@@ -28,13 +28,13 @@ export class HandOut {
     if (error != null) return callback(error, connection);
     const { connections, pause, endpoint } = this.#side;
     const socket = connections.socketOf(connection);
-    if (!connections.isCurrent(socket) || pause.on) return this.#another(connection, callback);
+    if (socket?.isCurrent !== true || pause.on) return this.#another(connection, callback);
     if (!isQuiet(socket)) return callback(null, connection);
     // It has been idle for long, and has to answer first.
     void endpoint.confirm(socket).then((answers) => {
       if (!answers) socket.destroy();
       // In a turn of its own, so that what a caller's callback throws is his.
-      const hand = connections.isCurrent(socket) ? callback : null;
+      const hand = socket.isCurrent ? callback : null;
       process.nextTick(() => (hand === null ? this.#another(connection, callback) : hand(null, connection)));
     });
   }
@@ -42,7 +42,7 @@ export class HandOut {
   /** Of one that somebody has just given back. */
   checkInTurn(callback: GetCallback, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
     const { connections, pause, again } = this.#side;
-    const isGood = error == null && !pause.on && connections.isCurrent(connections.socketOf(connection));
+    const isGood = error == null && !pause.on && connections.socketOf(connection)?.isCurrent === true;
     if (error != null || isGood) return callback(error, connection);
     connection.release();
     again(callback);

@@ -280,13 +280,13 @@ export class Keeper {
   }
 
   #arrived(making: OneMaking): void {
-    if (this.#connections.isCurrent(making.socket)) this.#made(making);
+    if (making.socket.isCurrent) this.#made(making);
     else this.#makings.end(making);
     this.#hand(making.caller, making.connection);
   }
 
   #hand(waiter: Waiter, connection: mysql.PoolConnection): void {
-    if (!this.#connections.isCurrent(this.#connections.socketOf(connection))) {
+    if (this.#connections.socketOf(connection)?.isCurrent !== true) {
       connection.release();
       return this.#again(waiter);
     }

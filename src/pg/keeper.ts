@@ -200,9 +200,9 @@ export class Keeper {
   }
 
   async #answers(socket: TrackedSocket, client: pg.PoolClient): Promise<boolean> {
-    if (this.#roles?.doubts(client) === true) return (await this.#roles.confirm(client)) && this.#isCurrent(socket);
+    if (this.#roles?.doubts(client) === true) return (await this.#roles.confirm(client)) && socket.isCurrent;
     // The name may move meanwhile.
-    return (await this.#endpoint.confirm(socket)) && this.#isCurrent(socket);
+    return (await this.#endpoint.confirm(socket)) && socket.isCurrent;
   }
 
   #handOld({ client, item, idleListener, isNew }: HandOut): void {
@@ -256,7 +256,7 @@ export class Keeper {
   #made(client: pg.PoolClient): void {
     this.#arrived(client);
     const making = this.#makings.end(client);
-    if (making === undefined || (making.socket !== null && !this.#isCurrent(making.socket))) return;
+    if (making === undefined || (making.socket !== null && !making.socket.isCurrent)) return;
     this.#everConnected = true;
     this.#usable.add(client);
     this.#relax();
@@ -265,7 +265,7 @@ export class Keeper {
   /** Design, endpoint rule 1: at the hand-out the address is compared once more, since hooks take their time. */
   #hand(making: Making, client: pg.PoolClient, release: Release): void {
     const socket = this.#alive.get(client);
-    if (socket === undefined ? streamOf(client) instanceof TrackedSocket : !this.#isCurrent(socket)) {
+    if (socket === undefined ? streamOf(client) instanceof TrackedSocket : !socket.isCurrent) {
       release(true);
       this.#again(making.item);
     } else if (this.#roles !== null && socket !== undefined && !this.#usable.has(client)) {
@@ -287,10 +287,6 @@ export class Keeper {
     this.#makings.end(client);
     release(true);
     if (making.item.timedOut !== true) this.#failed(making, refusal as Error);
-  }
-
-  #isCurrent({ state, destroyed }: TrackedSocket): boolean {
-    return !destroyed && (state.kind === 'handshake' || state.kind === 'open') && this.#endpoint.has(state.address);
   }
 
   #failed({ item, socket }: Making, error: Error | undefined): void {
