@@ -71,14 +71,10 @@ export class TrackedSocket extends Socket {
     return 'address' in this.#state ? this.#state.address : null;
   }
 
-  /**
-   * Does it lead to where the name points? In the very turn in which the name leaves its address an open one is told to
-   * leave, so it need not be looked up. Cheap, for every lease.
-   */
+  /** Does it lead to where the name points? In the very turn in which the name leaves its address, it is told. */
   get isCurrent(): boolean {
-    const state = this.#state;
-    if (state.kind !== 'open' && (state.kind !== 'handshake' || !this.#host.has(state.address))) return false;
-    return !this.destroyed;
+    const { kind } = this.#state;
+    return (kind === 'open' || kind === 'handshake') && !this.destroyed;
   }
 
   /** The addresses that it failed to reach, each with its last failure. */

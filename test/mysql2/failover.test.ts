@@ -36,6 +36,15 @@ async function move(index: number): Promise<{ from: string; to: string }> {
   return await lab.move(lab.hosts[index]!);
 }
 
+/** Runs it in the very turn in which the name moves, before anything is told of it. */
+async function inTheTurnOfTheMove<T>(run: () => T | Promise<T>): Promise<T> {
+  return await new Promise((resolve) => {
+    pool.endpoint!.on('answer', ({ verdict }) => {
+      if (verdict === 'adopted') resolve(run());
+    });
+  });
+}
+
 const slow = (from: Pool): ReturnType<typeof settled> => settled(from.promise().query('do sleep(30)'));
 /** A statement that is on its way holds the first of the pool's connections. */
 const busy = async (count: number): Promise<void> => {
@@ -95,6 +104,29 @@ onServers('a pool of mysql2', () => {
       expect(await waiting).toBe(portOf(lab, 1));
       expect(await serverOf(held)).toBe(portOf(lab, 0));
       held.release();
+    });
+
+    it('hands out nothing that was on its way to a caller when the name moved', async () => {
+      make({ connectionLimit: 1 });
+      await fill(pool, 1);
+      const given = inTheTurnOfTheMove(() => lease(pool));
+      await move(1);
+      const connection = await given;
+      expect(await serverOf(connection)).toBe(portOf(lab, 1));
+      connection.release();
+    });
+
+    it('nor what was given back for the next in the queue in that turn', async () => {
+      make({ connectionLimit: 1 });
+      const held = await lease(pool);
+      const waiting = lease(pool);
+      await expect.poll(() => countsOf(pool).waiting).toBe(1);
+      const released = inTheTurnOfTheMove(() => held.release());
+      await move(1);
+      await released;
+      const connection = await waiting;
+      expect(await serverOf(connection)).toBe(portOf(lab, 1));
+      connection.release();
     });
 
     it('cuts what is leased when drainMillis ends, with an error that says so', async () => {
