@@ -71,10 +71,10 @@ export class TrackedSocket extends Socket {
     return 'address' in this.#state ? this.#state.address : null;
   }
 
-  /** Does it lead to where the name points? In the very turn in which the name leaves its address, it is told. */
+  /** Does it lead to where the name points? One is open only at a present address, and leaves in the turn of a move. */
   get isCurrent(): boolean {
     const { kind } = this.#state;
-    return (kind === 'open' || kind === 'handshake') && !this.destroyed;
+    return !this.destroyed && (kind === 'open' || (kind === 'handshake' && this.#host.has(this.#state.address)));
   }
 
   /** The addresses that it failed to reach, each with its last failure. */
@@ -175,7 +175,7 @@ export class TrackedSocket extends Socket {
     if (this.#state.kind !== 'handshake') return;
     const { address, ticket } = this.#state;
     this.#clearTimer();
-    this.#state = reply === 'usable' ? { kind: 'open', address } : { kind: 'leaving', address };
+    this.#state = { kind: reply === 'usable' && this.#host.has(address) ? 'open' : 'leaving', address };
     ticket.end(reply === 'usable' ? 'success' : reply === 'answered' ? 'aborted' : 'failure');
     this.#host.report(address, reply === 'unusable' ? condition : 'usable', cause);
   }

@@ -28,8 +28,13 @@ export const MUTANTS: Readonly<Record<'unknownWrites' | 'recheck' | 'call', Muta
         replace: "case 'handshake':\n                if (false)",
       },
       {
-        file: 'pg/keeper.js',
-        find: ' && this.#endpoint.has(state.address)',
+        file: 'sockets/tracked-socket.js',
+        find: " && this.#host.has(address) ? 'open'",
+        replace: " ? 'open'",
+      },
+      {
+        file: 'sockets/tracked-socket.js',
+        find: ' && this.#host.has(this.#state.address)',
         replace: '',
       },
     ],
