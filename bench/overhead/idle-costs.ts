@@ -1,11 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { Child } from '../../src/cli/failover/rpc.js';
+import type { Child } from '../../src/cli/failover/rpc.js';
 import { median } from '../../src/cli/bench/statistics.js';
 import type { CostMethods } from './cost-process.js';
 import type { DriverName, Kind } from './driver.js';
+import { inProcess } from './in-process.js';
 import type { LabMethods, Server } from './lab-process.js';
 
+const MODULE = 'cost-process.js';
 const CONNECTIONS = 100;
 const REPEATS = 5;
 
@@ -13,7 +14,7 @@ const REPEATS = 5;
 export async function memoryPerConnection(driver: DriverName, kind: Kind, server: Server): Promise<number> {
   const results: number[] = [];
   for (let i = 0; i < REPEATS; i++)
-    results.push(await inProcess((process) => oneMemory(process, driver, kind, server)));
+    results.push(await inProcess(MODULE, (process: Child<CostMethods>) => oneMemory(process, driver, kind, server)));
   return median(results);
 }
 
@@ -33,7 +34,7 @@ export async function dnsPerHour(
   pools: number,
   millis: number,
 ): Promise<number> {
-  return await inProcess(async (process) => {
+  return await inProcess(MODULE, async (process: Child<CostMethods>) => {
     for (let i = 0; i < pools; i++) await process.call('fill', { driver, kind: 'ours', server, connections: 1 });
     // The questions of the start are no steady state.
     await setTimeout(SETTLE_MILLIS);
@@ -47,12 +48,3 @@ export async function dnsPerHour(
 
 const SETTLE_MILLIS = 2_500;
 const HOUR_MILLIS = 3_600_000;
-
-async function inProcess<T>(work: (process: Child<CostMethods>) => Promise<T>): Promise<T> {
-  const child = new Child<CostMethods>(fileURLToPath(new URL('cost-process.js', import.meta.url)));
-  try {
-    return await work(child);
-  } finally {
-    await child.end();
-  }
-}

@@ -1,11 +1,11 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { fileURLToPath } from 'node:url';
 import { median } from '../../src/cli/bench/statistics.js';
-import { Child } from '../../src/cli/failover/rpc.js';
+import type { Child } from '../../src/cli/failover/rpc.js';
 import { interval, type Rounds } from './compare.js';
 import { type DriverName, DRIVERS, loadDriver } from './driver.js';
 import { dnsPerHour, memoryPerConnection } from './idle-costs.js';
+import { inProcess } from './in-process.js';
 import { Labs } from './labs.js';
 import { pin } from './pin.js';
 import type { Asked, RateMethods } from './rate-process.js';
@@ -134,14 +134,7 @@ async function delays(names: readonly DriverName[], labs: Labs): Promise<void> {
 /** One process after another: what is compiled in one, and how, says nothing of the next. */
 async function inProcesses<T>(work: (process: Child<RateMethods>) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
-  for (let i = 0; i < Number(flags.processes); i++) {
-    const child = new Child<RateMethods>(fileURLToPath(new URL('rate-process.js', import.meta.url)));
-    try {
-      results.push(await work(child));
-    } finally {
-      await child.end();
-    }
-  }
+  for (let i = 0; i < Number(flags.processes); i++) results.push(await inProcess('rate-process.js', work));
   return results;
 }
 
