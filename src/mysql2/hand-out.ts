@@ -3,12 +3,15 @@ import type { Pause } from '../failover/pause.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { isQuiet } from '../sockets/watch.js';
 import type { Connections } from './connections.js';
-import type { GetCallback } from './internals.js';
+import { type GetCallback, queueLast } from './internals.js';
 
 export interface HandOutSide {
+  readonly pool: mysql.Pool;
   readonly endpoint: Endpoint;
   readonly connections: Connections;
   readonly pause: Pause;
+  /** mysql2's own `getConnection`. */
+  stock(callback: GetCallback): void;
   /** He asks for another one. */
   get(callback: GetCallback): void;
   /** He was the first in the queue, and is so again. */
@@ -23,9 +26,21 @@ export class HandOut {
     this.#side = side;
   }
 
-  /** Of one that was free. */
-  check(callback: GetCallback, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
-    if (error != null) return callback(error, connection);
+  /** For a caller who comes while one is free. */
+  free(callback: GetCallback): void {
+    this.#side.stock((error, connection) =>
+      error == null ? this.#checkFree(callback, connection) : callback(error, connection),
+    );
+  }
+
+  /** For one who has to wait for nothing but his turn: he gets what somebody gives back. */
+  inTurn(callback: GetCallback): void {
+    const token: GetCallback = (error, connection) =>
+      error == null ? this.#checkGivenBack(callback, connection) : callback(error, connection);
+    if (!queueLast(this.#side.pool, token)) this.#side.stock(token);
+  }
+
+  #checkFree(callback: GetCallback, connection: mysql.PoolConnection): void {
     const { connections, pause, endpoint } = this.#side;
     const socket = connections.socketOf(connection);
     if (socket?.isCurrent !== true || pause.on) return this.#another(connection, callback);
@@ -39,11 +54,9 @@ export class HandOut {
     });
   }
 
-  /** Of one that somebody has just given back. */
-  checkInTurn(callback: GetCallback, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
+  #checkGivenBack(callback: GetCallback, connection: mysql.PoolConnection): void {
     const { connections, pause, again } = this.#side;
-    const isGood = error == null && !pause.on && connections.socketOf(connection)?.isCurrent === true;
-    if (error != null || isGood) return callback(error, connection);
+    if (!pause.on && connections.socketOf(connection)?.isCurrent === true) return callback(null, connection);
     connection.release();
     again(callback);
   }

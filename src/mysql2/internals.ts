@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type * as mysql from 'mysql2';
@@ -35,6 +36,9 @@ export interface ConnectionSettings {
 export interface PoolSettings {
   readonly connectionConfig: ConnectionSettings;
   readonly connectionLimit: number;
+  readonly waitForConnections: boolean;
+  /** How many callers may wait; 0 for any number. */
+  readonly queueLimit: number;
 }
 
 interface Ring<T> {
@@ -68,11 +72,25 @@ export interface Command extends EventEmitter {
   readonly next?: unknown;
 }
 
+interface Packet {
+  isError(): boolean;
+}
+
+interface Parser {
+  onPacket: (packet: Packet) => void;
+}
+
 interface ConnectionPrivate {
   readonly stream: unknown;
   _pool?: mysql.Pool | null;
   readonly _command: Command | null | undefined;
   readonly _commands: Ring<Command>;
+  readonly packetParser: Parser;
+  /** Of a compressed connection, what parses what is inside. */
+  readonly _inflatedPacketsParser?: Parser;
+  handlePacket(packet: Packet): void;
+  addCommand(command: Command): Command;
+  _notifyError(error: Error): void;
 }
 
 function priv(pool: mysql.Pool): PoolPrivate {
@@ -178,6 +196,20 @@ export function replaceWaiting(pool: mysql.Pool, replace: (callback: GetCallback
   for (let left = queue.length; left > 0; left--) queue.push(replace(queue.shift()!));
 }
 
+const TRACED = tracingChannel('mysql2:pool:connect');
+
+/**
+ * The caller comes to the end of the queue, as with `getConnection` of a full pool, which makes three functions on the
+ * way. False where that would do something else as well.
+ */
+export function queueLast(pool: mysql.Pool, callback: GetCallback): boolean {
+  const { config, _closed: closed, _connectionQueue: queue } = priv(pool);
+  if (closed || !config.waitForConnections || config.queueLimit !== 0 || TRACED.hasSubscribers) return false;
+  pool.emit('enqueue');
+  queue.push(callback);
+  return true;
+}
+
 export function unqueue(pool: mysql.Pool, callback: GetCallback): void {
   const { _connectionQueue: queue } = priv(pool);
   const index = indexIn(queue, callback);
@@ -199,40 +231,38 @@ export function pulse(pool: mysql.Pool, serve: (callback: GetCallback) => void):
 export type OnFailure = (command: Command, told: ResultCallback | undefined, error: NodeJS.ErrnoException) => void;
 
 /**
- * Calls `failed` for each statement that fails, in the place of its callback; of one without, only where it has a
- * time-out. Every statement comes by, so the function that listens is one for all of a connection's.
+ * Calls `failed` for each statement that the server refuses, that times out, or whose connection is lost, in the place of
+ * its callback; of one without, only where it has a time-out. Until then it costs a look at each packet. For a
+ * connection that is logged in: only then is it known which parser its packets come from.
  */
 export function onFailure(connection: mysql.Connection, failed: OnFailure): void {
-  const own = connection as unknown as { addCommand: (command: Command) => Command };
-  const { addCommand } = own;
-  // In the order in which the server answers, and hardly ever more than two: that costs less than to note it on each.
-  const commands: Command[] = [];
-  const callbacks: ResultCallback[] = [];
-  function onResult(this: Command, error: NodeJS.ErrnoException | null, rows?: unknown, fields?: unknown): void {
-    const index = commands[0] === this ? 0 : commands.indexOf(this);
-    const told = callbacks[index];
-    if (index === 0) {
-      commands.shift();
-      callbacks.shift();
-    } else {
-      // Those before it were called off, as what cannot be prepared is.
-      commands.splice(0, index + 1);
-      callbacks.splice(0, index + 1);
+  const own = connection as unknown as ConnectionPrivate;
+  const { addCommand, _notifyError: notifyError } = own;
+  const heard = new WeakSet<Command>();
+  const listen = (command: Command): void => {
+    if ((command.sql === undefined && command.query === undefined) || heard.has(command)) return;
+    heard.add(command);
+    const told = command.onResult;
+    if (told !== undefined) {
+      command.onResult = (error, rows, fields) =>
+        error == null ? told(error, rows, fields) : failed(command, told, error);
+    } else if (command.timeout) {
+      command.once('error', (error: NodeJS.ErrnoException) => failed(command, undefined, error));
     }
-    if (error != null) failed(this, told, error);
-    else told?.(error, rows, fields);
-  }
+  };
+  const parser = own._inflatedPacketsParser ?? own.packetParser;
+  parser.onPacket = (packet) => {
+    if (packet.isError() && own._command != null) listen(own._command);
+    own.handlePacket(packet);
+  };
   own.addCommand = (command) => {
-    if (command.sql !== undefined || command.query !== undefined) {
-      if (command.onResult !== undefined) {
-        commands.push(command);
-        callbacks.push(command.onResult);
-        command.onResult = onResult;
-      } else if (command.timeout) {
-        command.once('error', (error: NodeJS.ErrnoException) => failed(command, undefined, error));
-      }
-    }
-    return addCommand.call(connection, command);
+    if (command.timeout) listen(command);
+    return addCommand.call(own, command);
+  };
+  own._notifyError = (error) => {
+    if (own._command != null) listen(own._command);
+    for (let index = 0; index < own._commands.length; index++) listen(own._commands.get(index)!);
+    notifyError.call(own, error);
   };
 }
 

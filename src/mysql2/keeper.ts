@@ -88,9 +88,11 @@ export class Keeper {
       madeRoom: () => this.#pulseSoon(),
     });
     this.#handOut = new HandOut({
+      pool,
       endpoint,
       connections: this.#connections,
       pause: this.#pause,
+      stock: options.get,
       get: (callback) => this.get(callback),
       again: (callback) => this.#again(this.#waiters.makeFirst(callback)),
     });
@@ -124,10 +126,8 @@ export class Keeper {
   get(callback: GetCallback): void {
     // This is every query's path: one reading of the clock, some looks, and the driver.
     if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.get(callback));
-    else if (hasFree(this.#pool) && !this.#pause.on)
-      this.#options.get((error, connection) => this.#handOut.check(callback, error, connection));
-    else if (this.#isMerelyBusy && this.#waiters.of(callback) === undefined)
-      this.#options.get((error, connection) => this.#handOut.checkInTurn(callback, error, connection));
+    else if (hasFree(this.#pool) && !this.#pause.on) this.#handOut.free(callback);
+    else if (this.#isMerelyBusy && this.#waiters.of(callback) === undefined) this.#handOut.inTurn(callback);
     else this.#wait(callback);
   }
 
@@ -242,7 +242,6 @@ export class Keeper {
     else this.#waits.begin(waiter, this.#persists() ? undefined : this.#connectTimeout || undefined);
     followHandshake(connection, socket, this.#endpoint);
     this.#connections.add(connection, socket);
-    this.statements.watch(connection, socket);
     return this.#makings.add(connection, waiter, socket);
   }
 
@@ -261,13 +260,14 @@ export class Keeper {
     if (making?.relieved === true) return;
     if (error != null) this.#failed(making?.caller ?? waiter, making, error);
     else if (making === undefined) this.#hand(waiter, connection);
-    else if (this.#options.failover.role === 'writable') this.#examine(making);
-    else this.#arrived(making);
+    else this.#loggedIn(making);
   }
 
-  /** One round trip for each new connection, and only where a server that takes no writes is of no use. */
-  #examine(making: OneMaking): void {
+  #loggedIn(making: OneMaking): void {
     const { connection, socket } = making;
+    this.statements.watch(connection, socket);
+    if (this.#options.failover.role !== 'writable') return this.#arrived(making);
+    // One round trip for each new connection, and only where a server that takes no writes is of no use.
     askRole(connection, (error, readOnly) => {
       if (making.relieved) return;
       if (!readOnly && (error === null || isServerError(error))) return this.#arrived(making);

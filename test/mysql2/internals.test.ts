@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import mysql2 from 'mysql2';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
@@ -128,24 +129,56 @@ onServers('the private members of mysql2', () => {
     for (const connection of held) connection.release();
   });
 
-  it('addCommand: or a refusal could not be confirmed, nor a statement that timed out be ended', async () => {
-    const connection = await lease();
-    const seen: unknown[] = [];
-    internals.onFailure(connection, ({ sql, query }, told, error) => {
-      seen.push(sql ?? query, typeof told);
-      told?.(error);
+  for (const compress of [false, true]) {
+    it(`packetParser, _notifyError and addCommand${compress ? ', compressed' : ''}: or nobody would hear of what failed`, async () => {
+      const other = mysql2.createPool({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection, compress });
+      const connection = await leaseOf(other as never);
+      const seen: unknown[] = [];
+      internals.onFailure(connection, ({ sql, query }, told, error) => {
+        seen.push(sql ?? query, typeof told);
+        told?.(error);
+      });
+      const statements = connection.promise();
+      await statements.query('select 1');
+      await statements.execute('select 1');
+      await statements.ping();
+      expect(seen).toEqual([]);
+      const failing = [statements.query('oops'), statements.execute('oops'), statements.query('select 2')];
+      expect(await Promise.all(failing.map(async (each) => (await settled(each)).error?.code))).toEqual([
+        'ER_PARSE_ERROR',
+        'ER_PARSE_ERROR',
+        undefined,
+      ]);
+      expect(seen.splice(0)).toEqual(['oops', 'function', 'oops', 'function']);
+      const streamed = connection.query({ sql: 'select sleep(5)', timeout: 100 }).on('error', () => {});
+      await new Promise((resolve) => streamed.once('error', resolve));
+      expect(seen.splice(0)).toEqual(['select sleep(5)', 'undefined']);
+      const lost = [statements.query('select 3'), statements.query('select 4')].map(settled);
+      connection.on('error', () => {});
+      internals.breakOff(connection, new Error('lost'));
+      await Promise.all(lost);
+      expect(seen).toEqual(['select 3', 'function', 'select 4', 'function']);
+      await end(other as never);
     });
-    const statements = connection.promise();
-    await statements.query('select 1');
-    await statements.execute('select 1');
-    await statements.ping();
-    expect(seen).toEqual([]);
-    for (const failing of [statements.query('oops'), statements.execute('oops')]) await settled(failing);
-    expect(seen).toEqual(['oops', 'function', 'oops', 'function']);
-    const streamed = connection.query({ sql: 'select sleep(5)', timeout: 100 }).on('error', () => {});
-    await new Promise((resolve) => streamed.once('error', resolve));
-    expect(seen.slice(4)).toEqual(['select sleep(5)', 'undefined']);
-    connection.destroy();
+  }
+
+  it('_connectionQueue, once more: or a busy pool’s callers would pass by its limits, its events and its tracing', async () => {
+    const callback = (): void => {};
+    const queues = (options: mysql2.PoolOptions): boolean => {
+      const other = mysql2.createPool({ host: lab.hosts[0]!.address, ...options });
+      const queued = internals.queueLast(other, callback);
+      expect(internals.waiting(other)).toEqual(queued ? [callback] : []);
+      return queued;
+    };
+    expect([{}, { queueLimit: 1 }, { waitForConnections: false }].map(queues)).toEqual([true, false, false]);
+    const ended = mysql2.createPool({ host: lab.hosts[0]!.address });
+    await end(ended as never);
+    expect(internals.queueLast(ended, callback)).toBe(false);
+    const traced = (): void => {};
+    const channel = tracingChannel('mysql2:pool:connect').asyncEnd;
+    channel.subscribe(traced);
+    expect(queues({})).toBe(false);
+    channel.unsubscribe(traced);
   });
 
   it('stream: or a transaction that is broken off would leave its statement running', async () => {

@@ -121,6 +121,11 @@ onServers('what mysql2 does, on a pool that follows', () => {
     (await queued).release();
     (await lease(pool)).release();
     expect(events).toEqual(['connection', 'acquire', 'enqueue', 'release', 'acquire', 'release']);
+    const patient = callbackPool({ connectionLimit: 1 });
+    let enqueued = 0;
+    patient.on('enqueue', () => enqueued++);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => patient.promise().query('select 1 as n')));
+    expect([answers.length, enqueued]).toEqual([5, 4]);
     const impatient = callbackPool({ connectionLimit: 1, waitForConnections: false });
     const one = await lease(impatient);
     expect((await settled(lease(impatient))).error?.message).toBe('No connections available.');
