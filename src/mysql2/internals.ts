@@ -14,7 +14,10 @@ export type GetCallback = (error: NodeJS.ErrnoException | null, connection: mysq
 export interface Driver {
   readonly Pool: new (options: { config: PoolSettings }) => mysql.Pool;
   readonly PoolCluster: new (config?: mysql.PoolClusterOptions) => mysql.PoolCluster;
-  readonly Connection: { readonly prototype: mysql.Connection };
+  readonly Connection: {
+    readonly prototype: mysql.Connection;
+    createQuery(sql: unknown, values: unknown, told: ResultCallback, settings: ConnectionSettings): mysql.Query;
+  };
   createPool(options: mysql.PoolOptions): mysql.Pool;
   createConnection(options: mysql.ConnectionOptions): mysql.Connection;
 }
@@ -28,6 +31,7 @@ export interface ConnectionSettings {
   readonly enableKeepAlive: boolean;
   readonly keepAliveInitialDelay?: number;
   readonly queryFormat?: unknown;
+  readonly namedPlaceholders?: boolean;
   connectTimeout: number;
   stream?: unknown;
 }
@@ -194,6 +198,21 @@ export function queueAt(pool: mysql.Pool, place: number, callback: GetCallback):
 export function replaceWaiting(pool: mysql.Pool, replace: (callback: GetCallback) => GetCallback): void {
   const { _connectionQueue: queue } = priv(pool);
   for (let left = queue.length; left > 0; left--) queue.push(replace(queue.shift()!));
+}
+
+/** A statement for whichever connection of the pool. */
+export function createQuery(
+  driver: Driver,
+  pool: mysql.Pool,
+  sql: unknown,
+  values: unknown,
+  told: ResultCallback,
+): mysql.Query {
+  const settings = settingsOf(pool).connectionConfig;
+  const query = driver.Connection.createQuery(sql, values, told, settings);
+  const own = query as { namedPlaceholders?: boolean | undefined };
+  if (own.namedPlaceholders === undefined) own.namedPlaceholders = settings.namedPlaceholders;
+  return query;
 }
 
 const TRACED = tracingChannel('mysql2:pool:connect');

@@ -11,6 +11,7 @@ import { type PoolOptions, type QueryOptions, splitOptions } from './options.js'
 import { Mysql2Prober } from './prober.js';
 import { type PromisePool, withOurs } from './promise-pool.js';
 import { Replayer } from './replayer.js';
+import { run, type RunSide } from './run.js';
 import { streamFactory } from './stream.js';
 import { Mysql2Transactions, type Session, type Transaction } from './transaction.js';
 
@@ -35,8 +36,6 @@ export interface Pool extends mysql.Pool {
   /** Ends {@link pause}; one that had not resolved rejects with `PAUSE_ENDED`. */
   resume(): void;
 }
-
-type Failure = NodeJS.ErrnoException | null;
 
 type Told<T> = (error: mysql.QueryError | null, result: T, fields: mysql.FieldPacket[]) => unknown;
 
@@ -66,7 +65,7 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     readonly #keeper: Keeper | null = null;
     readonly #route: Route | null;
     readonly #unregister: () => void = () => {};
-    readonly #replayer: Replayer | null = null;
+    readonly #runSide: RunSide | null = null;
     readonly #transactions: Transactions<Transaction, Session>;
 
     constructor(given: string | PoolOptions) {
@@ -88,7 +87,12 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       );
       if (route === null) return;
       this.#keeper = this.#keep(route, failover);
-      this.#replayer = this.#replay(route, failover, this.#keeper);
+      const replayer = this.#replay(route, failover, this.#keeper);
+      this.#runSide = {
+        driver,
+        pool: this as unknown as mysql.Pool,
+        failed: (statement, error, told) => replayer.failed(statement, error, told),
+      };
       const { port } = config.connectionConfig;
       const prober = new Mysql2Prober(driver, port, theirs, failover.probeTimeoutMillis);
       this.#unregister = route.endpoint.register(prober);
@@ -113,30 +117,17 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     }
 
     override query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query {
-      const replayer = this.#replayer;
+      const side = this.#runSide;
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
-      if (replayer === null || typeof told !== 'function') return super.query(sql, values, callback);
-      const own = typeof values === 'function' ? undefined : values;
-      const query = super.query(sql, own, (error: Failure, rows: unknown, fields: unknown) => {
-        if (error == null) return told(error, rows, fields);
-        replayer.failed({ method: 'query', sql, values: own, sent: () => query.sql }, error, told);
-      });
-      return query;
+      if (side === null || typeof told !== 'function') return super.query(sql, values, callback);
+      return run(side, 'query', sql, typeof values === 'function' ? undefined : values, told)!;
     }
 
     override execute(sql: unknown, values?: unknown, callback?: unknown): void {
-      const replayer = this.#replayer;
+      const side = this.#runSide;
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
-      if (replayer === null || typeof told !== 'function') return super.execute(sql, values, callback);
-      const own = typeof values === 'function' ? [] : values;
-      let failed = false;
-      super.execute(sql, own, (error: Failure, rows: unknown, fields: unknown) => {
-        if (error == null) return told(error, rows, fields);
-        // mysql2 tells twice of a connection that is lost while a statement is being prepared.
-        if (failed) return;
-        failed = true;
-        replayer.failed({ method: 'execute', sql, values: own, sent: () => undefined }, error, told);
-      });
+      if (side === null || typeof told !== 'function') super.execute(sql, values, callback);
+      else run(side, 'execute', sql, typeof values === 'function' ? [] : values, told);
     }
 
     override promise(promiseImpl?: PromiseConstructor): PromisePool {

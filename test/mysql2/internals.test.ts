@@ -162,6 +162,21 @@ onServers('the private members of mysql2', () => {
     });
   }
 
+  it('Connection.createQuery: or pool.query would read its arguments in another way than mysql2', async () => {
+    const named = mysql2.createPool({ host: lab.hosts[0]!.address, namedPlaceholders: true });
+    const given: [sql: unknown, values: unknown][] = [
+      ['select ? as n', [1]],
+      [{ sql: 'select ?', values: [1], timeout: 5 }, undefined],
+      [{ sql: 'select :n', namedPlaceholders: false, rowsAsArray: true }, { n: 1 }],
+    ];
+    const read = (query: object): unknown => ({ ...query, onResult: null, _unpipeStream: null });
+    for (const [sql, values] of given) {
+      const stock = named.query(sql as string, values as unknown[], () => {});
+      expect(read(internals.createQuery(driver, named, sql, values, () => {}))).toEqual(read(stock));
+    }
+    await end(named as never);
+  });
+
   it('_connectionQueue, once more: or a busy pool’s callers would pass by its limits, its events and its tracing', async () => {
     const callback = (): void => {};
     const queues = (options: mysql2.PoolOptions): boolean => {
