@@ -90,6 +90,48 @@ onServers('what mysql2 does, on a pool that follows', () => {
     expect(pool.escape("it's")).toBe("'it\\'s'");
   });
 
+  it('query and execute read their arguments, and tell what fails, as mysql2 does, and give the connection back', async () => {
+    const own = callbackPool();
+    const { follow: _, ...theirs } = configOf(lab);
+    const stock = mysql2.createPool({ ...theirs, host: lab.hosts[0]!.address });
+    ends.push(() => end(stock as named.Pool));
+    const throwing = (): never => {
+      throw new Error('mine');
+    };
+    const calls: ['query' | 'execute', ...unknown[]][] = [
+      ['query', 'select 1 as n'],
+      ['query', 'select ? as n', [1]],
+      ['query', { sql: 'select ? as n', rowsAsArray: true }, [1]],
+      ['query', { sql: 'select ? as n', values: [1], nestTables: true }],
+      ['query', 'oops'],
+      ['query', { sql: 'select 1 as n', typeCast: throwing }],
+      ['query', 'select ? as n', [{ toSqlString: throwing }]],
+      ['query', { sql: 'select sleep(1)', timeout: 50 }],
+      ['query', {}],
+      ['execute', 'select 1 as n'],
+      ['execute', 'select ? as n', [1]],
+      ['execute', { sql: 'select ? as n', rowsAsArray: true }, [1]],
+      ['execute', { sql: 'select ? as n', values: [1] }],
+      ['execute', 'oops'],
+      ['execute', 'select ? as n', [undefined]],
+      ['execute', 'select ? as n', { n: 1 }],
+      ['execute', 'select ? as n', [throwing]],
+      ['execute', { sql: 'select sleep(1)', timeout: 50 }],
+    ];
+    const told = async (pool: mysql2.Pool, [method, ...args]: (typeof calls)[number]): Promise<unknown> =>
+      await new Promise((resolve) => {
+        const callback = (error: NodeJS.ErrnoException | null, rows: unknown): void =>
+          resolve([error?.code, error?.message, rows ?? null]);
+        (pool[method] as (...given: unknown[]) => unknown).call(pool, ...args, callback);
+      });
+    for (const call of calls) expect(await told(own, call), String(call)).toEqual(await told(stock, call));
+    await expect.poll(() => countsOf(own).idle - countsOf(own).total).toBe(0);
+    const ended = callbackPool();
+    await end(ended);
+    expect(await told(ended, ['query', 'select 1'])).toEqual([undefined, 'Pool is closed.', null]);
+    expect(await told(ended, ['execute', 'select 1'])).toEqual([undefined, 'Pool is closed.', null]);
+  });
+
   it('execute keeps its prepared statements on each connection', async () => {
     const pool = callbackPool({ connectionLimit: 1 });
     const prepared = async (): Promise<number> => {
