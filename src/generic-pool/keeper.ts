@@ -177,7 +177,7 @@ export class Keeper {
       address,
       port: this.#port,
       host: this.endpoint.name,
-      connect: () => (socket = this.endpoint.connect(this.#port)),
+      connect: () => (socket = this.#connect()),
       lookup: this.#lookup(address),
       signal: controller.signal,
     };
@@ -186,6 +186,9 @@ export class Keeper {
     try {
       value = await this.#factory.create(target);
     } catch (error) {
+      const failed = socket as TrackedSocket | null;
+      if (networkRefusal(error) === null) failed?.settle('answered');
+      else failed?.settle('unusable', 'refusing', error);
       if (!this.endpoint.has(address)) return null;
       throw error;
     } finally {
@@ -199,6 +202,13 @@ export class Keeper {
     }
     this.#adopt(entry);
     return value;
+  }
+
+  /** Until `create` is done, this is an attempt: the gate has the next ones wait, else all log in at the same time. */
+  #connect(): TrackedSocket {
+    const socket = this.endpoint.connect(this.#port);
+    socket.expectHandshake();
+    return socket;
   }
 
   /** Of several addresses the one that the resource will be known by. */
@@ -215,6 +225,7 @@ export class Keeper {
     this.#trouble.clear();
     this.#waits.endAll();
     entry.socket?.carry(entry);
+    entry.socket?.settle('usable');
     entry.socket?.once('close', () => {
       if (!entry.retired) this.#unscathed = false;
       this.#lose(entry);

@@ -151,6 +151,40 @@ describe('what generic-pool does', () => {
     await expect(pool.acquire()).rejects.toThrow('pool is draining and cannot accept work');
   });
 
+  it('has one client log in first, and the others wait for its fate: a new server is not met by all at once', async () => {
+    const logins: { done(): void; refuse(error: Error): void }[] = [];
+    const pool = make<Socket>({
+      ...byConnect,
+      create: async (target) => {
+        const socket = await byConnect.create(target);
+        await new Promise<void>((done, refuse) => logins.push({ done, refuse }));
+        return socket;
+      },
+    });
+    const acquired = Array.from({ length: 5 }, () => pool.acquire());
+    // Long enough for all to connect, if they could.
+    const others = async (): Promise<void> => {
+      for (let i = 0; i < 5; i++) {
+        const other = connect(lab.port, lab.hosts[0]!.address);
+        await once(other, 'connect');
+        other.destroy();
+      }
+    };
+    await expect.poll(() => logins.length).toBe(1);
+    await others();
+    expect(logins).toHaveLength(1);
+    logins[0]!.refuse(new Error('access denied'));
+    await expect.poll(() => logins.length).toBe(2);
+    await others();
+    expect(logins).toHaveLength(2);
+    logins[1]!.done();
+    await expect.poll(() => logins.length).toBe(4);
+    for (const { done } of logins.slice(2)) done();
+    await expect.poll(() => logins.length).toBe(6);
+    for (const { done } of logins.slice(4)) done();
+    await Promise.all((await Promise.all(acquired)).map((socket) => pool.release(socket)));
+  });
+
   it('calls validate where testOnBorrow asks for it', async () => {
     let valid = true;
     const validate = async (): Promise<boolean> => valid;
