@@ -186,9 +186,8 @@ export class Keeper {
     try {
       value = await this.#factory.create(target);
     } catch (error) {
-      const failed = socket as TrackedSocket | null;
-      if (networkRefusal(error) === null) failed?.settle('answered');
-      else failed?.settle('unusable', 'refusing', error);
+      const notReady = networkRefusal(error)?.kind === 'not-ready';
+      (socket as TrackedSocket | null)?.settle(notReady ? 'unusable' : 'answered', 'refusing', error);
       if (!this.endpoint.has(address)) return null;
       throw error;
     } finally {
