@@ -200,21 +200,6 @@ export function replaceWaiting(pool: mysql.Pool, replace: (callback: GetCallback
   for (let left = queue.length; left > 0; left--) queue.push(replace(queue.shift()!));
 }
 
-/** A statement for whichever connection of the pool. */
-export function createQuery(
-  driver: Driver,
-  pool: mysql.Pool,
-  sql: unknown,
-  values: unknown,
-  told: ResultCallback,
-): mysql.Query {
-  const settings = settingsOf(pool).connectionConfig;
-  const query = driver.Connection.createQuery(sql, values, told, settings);
-  const own = query as { namedPlaceholders?: boolean | undefined };
-  if (own.namedPlaceholders === undefined) own.namedPlaceholders = settings.namedPlaceholders;
-  return query;
-}
-
 const TRACED = tracingChannel('mysql2:pool:connect');
 
 /**
@@ -244,6 +229,21 @@ export function pulse(pool: mysql.Pool, serve: (callback: GetCallback) => void):
     const next = own._connectionQueue.shift();
     if (next !== undefined) serve(next);
   }
+}
+
+/** A statement for whichever connection of the pool. */
+export function createQuery(
+  driver: Driver,
+  pool: mysql.Pool,
+  sql: unknown,
+  values: unknown,
+  told: ResultCallback,
+): mysql.Query {
+  const settings = settingsOf(pool).connectionConfig;
+  const query = driver.Connection.createQuery(sql, values, told, settings);
+  const own = query as { namedPlaceholders?: boolean | undefined };
+  if (own.namedPlaceholders === undefined) own.namedPlaceholders = settings.namedPlaceholders;
+  return query;
 }
 
 /** What failed, and whom to tell of it; nobody where the statement has no callback. */

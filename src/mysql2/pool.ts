@@ -169,8 +169,8 @@ export function makePoolClass(driver: Driver): PoolConstructor {
         ranOn: (error) => statements.ranOn(error),
         ownFormat: settingsOf(this as unknown as mysql.Pool).connectionConfig.queryFormat !== undefined,
         run: ({ method, sql, values }, told) => {
-          if (method === 'query') super.query(sql, values, told);
-          else super.execute(sql, values, told);
+          const pool = this as unknown as mysql.Pool;
+          run({ driver, pool, failed: (_, error) => told(error) }, method, sql, values, told);
         },
       });
     }

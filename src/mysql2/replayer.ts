@@ -27,7 +27,7 @@ export interface ReplayerOptions {
   readonly ranOn: (error: Error) => Address | null;
   /** The application puts values into statements in a way of its own (`queryFormat`). */
   readonly ownFormat: boolean;
-  /** mysql2's own `query` or `execute` of this pool. */
+  /** Runs it on a connection of the pool, once. */
   readonly run: (given: Given, told: ResultCallback) => void;
 }
 
