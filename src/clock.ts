@@ -1,3 +1,18 @@
+import { performance } from 'node:perf_hooks';
+import timers from 'node:timers';
+import { inNobodysContext } from './async-context.js';
+
+/**
+ * Node's own, as they are when this module loads. A test environment may put others in the global ones' place: some whose
+ * timers are plain numbers (jsdom, Electron's renderer), and some that leap days ahead at a test's word.
+ */
+const { setTimeout, clearTimeout } = timers;
+const now: () => number = performance.now.bind(performance);
+const wallNow: () => number = Date.now;
+
+/** Runs after the event loop has read what had arrived. */
+export const setImmediate: (fn: () => void) => NodeJS.Immediate = timers.setImmediate;
+
 /** A timer that was set; hand it back to {@link Clock.clear} to cancel it. */
 export interface Timer {
   readonly id: unknown;
@@ -19,10 +34,10 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  now: () => performance.now(),
-  wallNow: () => Date.now(),
-  set: (fn, delayMillis) => ({ id: setTimeout(fn, delayMillis).unref() }),
-  setAwaited: (fn, delayMillis) => ({ id: setTimeout(fn, delayMillis) }),
+  now,
+  wallNow,
+  set: (fn, delayMillis) => ({ id: inNobodysContext(setTimeout, fn, delayMillis).unref() }),
+  setAwaited: (fn, delayMillis) => ({ id: inNobodysContext(setTimeout, fn, delayMillis) }),
   clear: (timer) => {
     if (timer !== undefined) clearTimeout(timer.id as NodeJS.Timeout);
   },

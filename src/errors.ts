@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'ADDRESS_LEFT'
   /** The address was judged dead while work was waiting for it. */
   | 'ADDRESS_DEAD'
+  /** This connection was lost while work was waiting on it, and its server lives. */
+  | 'CONNECTION_LOST'
   /** One connection attempt took longer than `connectTimeoutMillis`. */
   | 'CONNECT_TIMEOUT'
   /** A resolver did not answer within `lookupTimeoutMillis`. */
@@ -102,6 +104,24 @@ export class CommitUnknownError extends EipPoolError {
   }
 }
 
+/** Why something of ours ends. Each thing that ends by it makes an error of its own: what is known of one is no other's. */
+export interface EndReason {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly cause?: unknown;
+}
+
+export function errorFor({ code, message, cause }: EndReason): EipPoolError {
+  return new EipPoolError(code, message, cause === undefined ? undefined : { cause });
+}
+
+/** The same once more, for one more who is told of it. */
+export function ownCopy(error: Error): Error {
+  const copy = new Error(error.message);
+  Object.setPrototypeOf(copy, Object.getPrototypeOf(error) as object);
+  return Object.defineProperties(copy, Object.getOwnPropertyDescriptors(error));
+}
+
 /** True for an error of this library, also of another loaded copy of it. */
 export function isEipPoolError(error: unknown): error is EipPoolError {
   return isBranded(error, BRAND);
@@ -110,6 +130,11 @@ export function isEipPoolError(error: unknown): error is EipPoolError {
 /** Is it one of ours, also of another loaded copy of this library? */
 export function isBranded(value: unknown, brand: symbol): boolean {
   return typeof value === 'object' && value !== null && brand in value;
+}
+
+/** The `code` of whatever was thrown, Node's or a driver's; undefined where it has none. */
+export function codeOf(error: unknown): unknown {
+  return (error as { readonly code?: unknown } | null | undefined)?.code;
 }
 
 /** The text of whatever was thrown. */

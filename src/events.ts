@@ -1,5 +1,6 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
+import { inNobodysContext } from './async-context.js';
 import { messageOf } from './errors.js';
 
 /**
@@ -25,15 +26,20 @@ export class SafeEmitter<E extends Record<keyof E, [payload: object]>> extends E
     const listeners = this.rawListeners(event);
     if (listeners.length === 0 && !channel.hasSubscribers) return;
     const payload = make();
-    for (const listener of listeners) {
-      try {
-        const returned: unknown = Reflect.apply(listener, this, [payload]);
-        if (returned instanceof Promise) returned.catch((error: unknown) => warn(event, error));
-      } catch (error) {
-        warn(event, error);
-      }
+    // Whoever's call happens to bring it about.
+    inNobodysContext(() => {
+      for (const listener of listeners) this.#tell(event, listener, payload);
+      if (channel.hasSubscribers) channel.publish({ endpoint: subject, ...payload });
+    });
+  }
+
+  #tell(event: string, listener: unknown, payload: object): void {
+    try {
+      const returned: unknown = Reflect.apply(listener as () => unknown, this, [payload]);
+      if (returned instanceof Promise) returned.catch((error: unknown) => warn(event, error));
+    } catch (error) {
+      warn(event, error);
     }
-    if (channel.hasSubscribers) channel.publish({ endpoint: subject, ...payload });
   }
 }
 

@@ -1,6 +1,6 @@
 export type { Address } from './endpoint/address.js';
 export type { Condition, Mode } from './endpoint/adopt.js';
-export type { Answer, Resolution, ResolveHelp, Resolver } from './endpoint/answer.js';
+export type { Answer, Resolution, ResolveHelp, Resolver, ServerWord } from './endpoint/answer.js';
 export type { EndpointEvents, MoveEvent, ReplayEvent, WarningCode, WarningEvent } from './endpoint/endpoint-events.js';
 export { PublicAddressError } from './endpoint/guard.js';
 export type { LookupCallback, LookupFunction } from './endpoint/lookup.js';

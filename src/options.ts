@@ -107,3 +107,28 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length] ?? 0;
 }
+
+/**
+ * A view of the options that somebody gave, with some keys replaced, or hidden where the change is undefined. All others
+ * are read from the given object when they are asked for, and on that object: a copy by spread would lose what is not
+ * enumerable, and the accessors of a class. What is written to the view stays in it.
+ */
+export function viewOf<T extends object>(given: T, changes: Readonly<Record<string, unknown>>): T {
+  const hidden = new Set<PropertyKey>(Object.keys(changes).filter((key) => changes[key] === undefined));
+  const own: Record<PropertyKey, unknown> = { ...changes };
+  for (const key of hidden) delete own[key];
+  const read = (key: PropertyKey): unknown => Reflect.get(given, key);
+  return new Proxy(own, {
+    get: (_, key) => (Object.hasOwn(own, key) ? own[key] : hidden.has(key) ? undefined : read(key)),
+    set: (_, key, value) => ((own[key] = value), true),
+    has: (_, key) => Object.hasOwn(own, key) || (!hidden.has(key) && Reflect.has(given, key)),
+    getPrototypeOf: () => Object.getPrototypeOf(given) as object | null,
+    ownKeys: () => [...new Set([...Reflect.ownKeys(given).filter((key) => !hidden.has(key)), ...Reflect.ownKeys(own)])],
+    getOwnPropertyDescriptor: (_, key) => {
+      const theirs =
+        Object.hasOwn(own, key) || hidden.has(key) ? undefined : Reflect.getOwnPropertyDescriptor(given, key);
+      if (theirs === undefined) return Reflect.getOwnPropertyDescriptor(own, key);
+      return { value: read(key), enumerable: theirs.enumerable === true, configurable: true, writable: true };
+    },
+  }) as T;
+}

@@ -1,6 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boolean, integer, invalidOption, millis, nearest, number, oneOf, readOptions } from '../src/options.js';
+import {
+  boolean,
+  integer,
+  invalidOption,
+  millis,
+  nearest,
+  number,
+  oneOf,
+  readOptions,
+  viewOf,
+} from '../src/options.js';
+import { asInstance, withHiddenPassword } from './unusual-options.js';
 
 interface Options {
   readonly delayMillis: number;
@@ -81,6 +92,42 @@ describe('options', () => {
         else expect(() => read({ share: value })).toThrow('option failover.share: expected');
       }),
     );
+  });
+});
+
+describe('a view of options', () => {
+  const given = Object.assign(withHiddenPassword({ host: 'a.b', password: 'secret', max: 3 }), { follow: {} });
+  const view = viewOf<Record<string, unknown>>(given, { follow: undefined, max: 5, stream: 'ours' });
+
+  it('reads what it does not change where it was given, hidden or not', () => {
+    expect([view['host'], view['password'], view['max'], view['stream']]).toEqual(['a.b', 'secret', 5, 'ours']);
+    expect('password' in view).toBe(true);
+    expect(viewOf<{ host: string }>(asInstance({ host: 'a.b' }), { port: 1 }).host).toBe('a.b');
+  });
+
+  it('does not have what it hides', () => {
+    expect(view['follow']).toBeUndefined();
+    expect('follow' in view).toBe(false);
+  });
+
+  it('shows what was shown, and what it adds', () => {
+    expect({ ...view }).toEqual({ host: 'a.b', max: 5, stream: 'ours' });
+    expect(Object.getOwnPropertyDescriptor(view, 'password')?.enumerable).toBe(false);
+  });
+
+  it('keeps to itself what is written to it', () => {
+    const own = viewOf<Record<string, unknown>>(given, { follow: undefined });
+    own['host'] = 'c.d';
+    own['follow'] = 'written';
+    expect({ ...own }).toEqual({ host: 'c.d', max: 3, follow: 'written' });
+    expect(given).toEqual({ host: 'a.b', max: 3, follow: {} });
+  });
+
+  it('is an instance of the class that was given', () => {
+    class Config {
+      host = 'a.b';
+    }
+    expect(viewOf(new Config(), {})).toBeInstanceOf(Config);
   });
 });
 

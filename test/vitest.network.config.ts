@@ -7,6 +7,10 @@ const config: ViteUserConfig = defineConfig({
     setupFiles: ['./test/console.setup.ts'],
     root: new URL('..', import.meta.url).pathname,
     fileParallelism: false,
+    // As outside of it: they keep a hung test from going on for ever.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
   },
 });
 export default config;

@@ -3,7 +3,7 @@ import { systemClock } from '../clock.js';
 import { type Address, canonicalAddress } from '../endpoint/address.js';
 import { encodedAddress, encodedRegion } from '../endpoint/elastic-ip-name.js';
 import { readGuard } from '../endpoint/guard.js';
-import { readName } from '../endpoint/options.js';
+import { readName } from '../endpoint/name.js';
 import { PacketBudget } from '../endpoint/packet-budget.js';
 import { DnsResolver } from '../endpoint/resolvers/dns.js';
 import { messageOf } from '../errors.js';
@@ -70,7 +70,14 @@ async function askServer(name: string, server: string): Promise<ServerAnswer> {
   const began = systemClock.now();
   const millis = (): number => Math.round(systemClock.now() - began);
   const budget = new PacketBudget(systemClock);
-  const resolver = new DnsResolver({ servers: [server], family: 0, timeoutMillis: TIMEOUT_MILLIS, budget });
+  const timeoutMillis = TIMEOUT_MILLIS;
+  const resolver = new DnsResolver({
+    servers: [server],
+    family: 0,
+    timeoutMillis,
+    besideMillis: timeoutMillis,
+    budget,
+  });
   try {
     const { addresses, ttlSeconds, chain } = await resolver.resolve(name, AbortSignal.timeout(2 * TIMEOUT_MILLIS));
     const canonical = addresses.flatMap((address) => canonicalAddress(address) ?? []);

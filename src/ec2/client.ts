@@ -55,6 +55,11 @@ export class Ec2Client {
     }
   }
 
+  /** So that the time of a call is EC2's alone, not that of reading the SDK. */
+  async load(): Promise<void> {
+    await this.#load();
+  }
+
   /** @throws `INVALID_OPTION` where neither the options nor the environment have one */
   async region(): Promise<string> {
     const region = await this.#region((await this.#load()).sender);

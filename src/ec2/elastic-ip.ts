@@ -1,7 +1,8 @@
+import { systemClock } from '../clock.js';
 import type { Address } from '../endpoint/address.js';
 import { elasticIpName } from '../endpoint/elastic-ip-name.js';
-import { isEipPoolError } from '../errors.js';
-import { boolean, invalidOption, readOptions } from '../options.js';
+import { EipPoolError, isEipPoolError, messageOf } from '../errors.js';
+import { boolean, invalidOption, millis, readOptions } from '../options.js';
 import {
   describeAddress,
   describeAddresses,
@@ -11,6 +12,8 @@ import {
 } from './addresses.js';
 import { Ec2Client, type Ec2Options, readConfig, readRegion } from './client.js';
 import {
+  bounded,
+  DEADLINE_MILLIS,
   hasPrivateAnswer,
   type ReadSettleOptions,
   readSettleOptions,
@@ -33,6 +36,16 @@ export interface AssociateOptions extends SettleOptions {
    */
   readonly allowReassociation?: boolean | undefined;
 }
+
+export interface DeadlineOptions {
+  /**
+   * How long all of it may take, in milliseconds; then `NOT_SETTLED`, which says what may have been done.
+   * @defaultValue 60_000
+   */
+  readonly deadlineMillis?: number | undefined;
+}
+
+export interface AllocateOptions extends Ec2Options, DeadlineOptions {}
 
 /** An association, and how long it took to show: milliseconds since EC2 accepted it. */
 export interface Associated extends Settled {
@@ -64,11 +77,24 @@ export class ElasticIp {
    * Takes an Elastic IP from Amazon's pool. It is charged by the hour until {@link release}. Resolves when EC2 shows it.
    * @throws `ADDRESS_LIMIT`, `NOT_SETTLED`, and what any call to EC2 throws
    */
-  static async allocate(options?: Ec2Options): Promise<ElasticIp> {
-    const client = new Ec2Client(readEc2Options(options), 'sdk');
-    const { AllocationId } = await client.call<{ AllocationId: string }>('AllocateAddress', { Domain: 'vpc' });
-    const elasticIp = new ElasticIp(AllocationId, options);
-    await until(`${AllocationId} to show in the API`, () => elasticIp.#ifThere());
+  static async allocate(options?: AllocateOptions): Promise<ElasticIp> {
+    const { deadlineMillis: given, ...rest } = options ?? {};
+    const client = new Ec2Client(readEc2Options(rest), 'sdk');
+    const deadlineMillis = readDeadline(given, 'allocate');
+    await client.load();
+    const begun = systemClock.now();
+    const { AllocationId } = await bounded(
+      'whether it allocated an Elastic IP, which is charged, is not known: ElasticIp.list() shows it',
+      (signal) => client.call<{ AllocationId: string }>('AllocateAddress', { Domain: 'vpc' }, signal),
+      deadlineMillis,
+    );
+    const elasticIp = new ElasticIp(AllocationId, rest);
+    try {
+      const remaining = deadlineMillis - (systemClock.now() - begun);
+      await until(`${AllocationId} to show in the API`, () => elasticIp.#ifThere(), remaining);
+    } catch (error) {
+      throw allocatedUnseen(AllocationId, error);
+    }
     return elasticIp;
   }
 
@@ -105,13 +131,23 @@ export class ElasticIp {
   async associate(target: AssociationTarget, options?: AssociateOptions): Promise<Associated> {
     const { allowReassociation, ...rest } = options ?? {};
     const waits = readSettleOptions(rest);
-    const input = await this.#associateInput(target, allowReassociation);
-    const name = await this.#nameToWatch(waits);
-    const { AssociationId: associationId } = await this.#client.call<{ AssociationId: string }>(
-      'AssociateAddress',
-      input,
+    await this.#client.load();
+    const begun = systemClock.now();
+    const { name, associationId } = await bounded(
+      'whether it accepted the association is not known: describe() shows it',
+      async (signal) => {
+        const input = await this.#associateInput(target, allowReassociation);
+        const watched = await this.#nameToWatch(waits);
+        // Time may have run out meanwhile; an association that nobody waits for any more is not made.
+        signal.throwIfAborted();
+        const { AssociationId } = await this.#client.call<{ AssociationId: string }>('AssociateAddress', input, signal);
+        return { name: watched, associationId: AssociationId };
+      },
+      waits.deadlineMillis,
     );
-    const settled = await settle({ waits, name, associationId, describe: () => this.describe() });
+    const deadlineMillis = waits.deadlineMillis - (systemClock.now() - begun);
+    const describe = async (): Promise<ElasticIpDescription> => await this.describe();
+    const settled = await settle({ waits: { ...waits, deadlineMillis }, name, associationId, describe });
     return { associationId, ...settled };
   }
 
@@ -126,14 +162,16 @@ export class ElasticIp {
   /**
    * Takes it from what it points to; its DNS name then answers the public address everywhere. Does nothing where it
    * points to nothing. Resolves when EC2 shows it.
+   * @throws `NOT_SETTLED`, and what any call to EC2 throws
    */
-  async disassociate(): Promise<void> {
-    const { association } = await this.describe();
-    if (association === null) return;
-    await this.#client.call('DisassociateAddress', { AssociationId: association.associationId });
-    await until(`${association.associationId} to be gone from the API`, async () => {
-      const { association: now } = await this.describe();
-      return now?.associationId === association.associationId ? null : true;
+  async disassociate({ deadlineMillis }: DeadlineOptions = {}): Promise<void> {
+    await this.#undo(readDeadline(deadlineMillis, 'disassociate'), async (signal) => {
+      const { association } = await this.describe();
+      if (association === null) return null;
+      const { associationId: id } = association;
+      signal.throwIfAborted();
+      await this.#client.call('DisassociateAddress', { AssociationId: id }, signal);
+      return { id, isGone: async () => (await this.describe()).association?.associationId !== id };
     });
   }
 
@@ -147,19 +185,31 @@ export class ElasticIp {
   /**
    * Gives it back to Amazon, for good: soon it is somebody else's, and whoever still connects to its name connects to
    * them. Resolves when EC2 shows it no more.
-   * @throws `ADDRESS_IN_USE` while it is associated
+   * @throws `ADDRESS_IN_USE` while it is associated, `NOT_SETTLED`, and what any call to EC2 throws
    */
-  async release(): Promise<void> {
-    const allocationId = await this.#allocationId();
-    await this.#client.call('ReleaseAddress', { AllocationId: allocationId });
-    await until(`${allocationId} to be gone from the API`, async () =>
-      (await this.#ifThere()) === null ? true : null,
-    );
+  async release({ deadlineMillis }: DeadlineOptions = {}): Promise<void> {
+    await this.#undo(readDeadline(deadlineMillis, 'release'), async (signal) => {
+      const id = await this.#allocationId();
+      signal.throwIfAborted();
+      await this.#client.call('ReleaseAddress', { AllocationId: id }, signal);
+      return { id, isGone: async () => (await this.#ifThere()) === null };
+    });
   }
 
   /** Asks EC2 whether {@link release} would succeed; nothing is done. @throws why it would not */
   async checkRelease(): Promise<void> {
     await dryRun(this.#client, 'ReleaseAddress', { AllocationId: await this.#allocationId() });
+  }
+
+  /** Has EC2 take something away, which `ask` names, and waits until it shows it no more. */
+  async #undo(deadlineMillis: number, ask: (signal: AbortSignal) => Promise<Undone | null>): Promise<void> {
+    await this.#client.load();
+    const begun = systemClock.now();
+    const undone = await bounded('whether it was done is not known: describe() shows it', ask, deadlineMillis);
+    if (undone === null) return;
+    const { id, isGone } = undone;
+    const remaining = deadlineMillis - (systemClock.now() - begun);
+    await until(`${id} to be gone from the API`, async () => ((await isGone()) ? true : null), remaining);
   }
 
   /** Null while EC2 does not show it. */
@@ -188,6 +238,8 @@ export class ElasticIp {
   }
 
   async #targetInput(target: AssociationTarget): Promise<Record<string, unknown>> {
+    if (typeof target !== 'object' || target === null || !TARGETS.some((key) => key in target))
+      throw invalidOption('target', `an object with ${TARGETS.join(', ')}`, target);
     if ('instanceId' in target) return { InstanceId: target.instanceId };
     if ('networkInterfaceId' in target) {
       const { networkInterfaceId, privateAddress } = target;
@@ -220,6 +272,29 @@ export class ElasticIp {
       privateAddress,
     );
   }
+}
+
+/** What EC2 was told to take away, and how it shows that it has. */
+interface Undone {
+  readonly id: string;
+  isGone(): Promise<boolean>;
+}
+
+const TARGETS = ['instanceId', 'networkInterfaceId', 'privateAddress'] as const;
+
+function readDeadline(given: number | undefined, method: string): number {
+  return millis(DEADLINE_MILLIS, 0)(given, `${method}.deadlineMillis`);
+}
+
+/** It is charged from now on, so whoever cannot be told that it is there is told its id. */
+function allocatedUnseen(allocationId: string, error: unknown): EipPoolError {
+  const code = isEipPoolError(error) ? error.code : 'NOT_SETTLED';
+  return new EipPoolError(
+    code,
+    `the Elastic IP ${allocationId} was allocated and is charged, but EC2 could not be asked for it: use ` +
+      `new ElasticIp('${allocationId}'), or release it. ${messageOf(error)}`,
+    { cause: error },
+  );
 }
 
 /** EC2 answers a dry run with an error either way. */

@@ -1,7 +1,7 @@
 import { systemClock } from '../clock.js';
 import type { Resolution, ResolveHelp, Resolver } from '../endpoint/answer.js';
 import { encodedAddress, encodedRegion } from '../endpoint/elastic-ip-name.js';
-import { untilAborted } from '../endpoint/resolvers/dns.js';
+import { untilAborted } from '../endpoint/until-aborted.js';
 import { EipPoolError } from '../errors.js';
 import { invalidOption, millis, type Reader, readOptions } from '../options.js';
 import { describeAddress, type ElasticIpDescription, type ElasticIpId } from './addresses.js';

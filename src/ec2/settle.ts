@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
-import { type Clock, systemClock } from '../clock.js';
+import { type Clock, systemClock, type Timer } from '../clock.js';
 import { type Address, withPort } from '../endpoint/address.js';
 import { readGuard } from '../endpoint/guard.js';
 import { PacketBudget } from '../endpoint/packet-budget.js';
 import { DnsResolver } from '../endpoint/resolvers/dns.js';
-import { EipPoolError, messageOf } from '../errors.js';
+import { EipPoolError, isEipPoolError, messageOf } from '../errors.js';
 import { invalidOption, millis, type Reader, readOptions } from '../options.js';
 import type { ElasticIpDescription } from './addresses.js';
 
@@ -31,7 +31,8 @@ export interface SettleOptions {
    */
   readonly database?: ((address: Address) => Promise<void>) | undefined;
   /**
-   * How long all of it may take, in milliseconds; then `NOT_SETTLED`. The association stays.
+   * How long all of it may take, in milliseconds, from the first question to EC2 on; then `NOT_SETTLED`. An association that
+   * EC2 has accepted stays.
    * @defaultValue 60_000
    */
   readonly deadlineMillis?: number | undefined;
@@ -60,7 +61,7 @@ export interface ReadSettleOptions {
   readonly onStep: ((step: SettleStep) => void) | undefined;
 }
 
-const DEADLINE_MILLIS = 60_000;
+export const DEADLINE_MILLIS: number = 60_000;
 const FIRST_PAUSE_MILLIS = 250;
 const LONGEST_PAUSE_MILLIS = 2_000;
 const CONNECT_MILLIS = 2_000;
@@ -200,7 +201,7 @@ export async function until<T>(
 ): Promise<T> {
   const begun = clock.now();
   for (let pause = FIRST_PAUSE_MILLIS; ; pause = Math.min(LONGEST_PAUSE_MILLIS, pause * 1.5)) {
-    const result = await attempt();
+    const result = await within(attempt, begun + deadlineMillis - clock.now(), clock);
     if (result !== null) return result;
     const left = begun + deadlineMillis - clock.now();
     if (left <= 0) {
@@ -211,6 +212,52 @@ export async function until<T>(
       );
     }
     await new Promise<void>((resolve) => clock.setAwaited(resolve, Math.min(left, pause)));
+  }
+}
+
+/**
+ * What comes before EC2 has accepted anything. At the end of its time the caller hears, and nothing more is sent.
+ * @param what may be unknown then
+ * @throws `NOT_SETTLED`
+ */
+export async function bounded<T>(
+  what: string,
+  work: (signal: AbortSignal) => Promise<T>,
+  deadlineMillis: number,
+  clock: Clock = systemClock,
+): Promise<T> {
+  const over = new AbortController();
+  let timer: Timer | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = clock.setAwaited(() => {
+      const message = `EC2 did not answer within ${deadlineMillis} ms (deadlineMillis): gave up; ${what}`;
+      reject(new EipPoolError('NOT_SETTLED', message));
+      over.abort();
+    }, deadlineMillis);
+  });
+  try {
+    return await Promise.race([work(over.signal), late]);
+  } finally {
+    clock.clear(timer);
+  }
+}
+
+/**
+ * What an attempt returns; null where it has not by the deadline, or where the service fails or has no time for now, which
+ * says nothing of what was done before.
+ */
+async function within<T>(attempt: () => Promise<T | null>, millis: number, clock: Clock): Promise<T | null> {
+  let timer: Timer | undefined;
+  const late = new Promise<null>(
+    (resolve) => (timer = clock.setAwaited(() => resolve(null), Math.max(FIRST_PAUSE_MILLIS, millis))),
+  );
+  try {
+    return await Promise.race([attempt(), late]);
+  } catch (error) {
+    if (isEipPoolError(error) && (error.code === 'API_UNAVAILABLE' || error.code === 'API_THROTTLED')) return null;
+    throw error;
+  } finally {
+    clock.clear(timer);
   }
 }
 

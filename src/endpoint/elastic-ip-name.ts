@@ -4,16 +4,21 @@ import type { Address } from './address.js';
 
 /**
  * The forms of an Elastic IP's DNS name, by partition: us-east-1, other Regions and GovCloud, China, the
- * European Sovereign Cloud. Source: EC2 user guide, "Amazon EC2 instance hostnames and domains".
+ * European Sovereign Cloud, and the four isolated partitions under the DNS suffixes that the AWS SDKs list for them. Source: EC2
+ * user guide, "Amazon EC2 instance hostnames and domains"; `partitions.json` of the SDKs.
  */
 const ELASTIC_IP_NAME: RegExp =
-  /^ec2-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})\.(?:compute-1\.amazonaws\.com|([a-z0-9-]+)\.compute\.amazonaws\.(?:com|com\.cn|eu))\.?$/i;
+  /^ec2-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})\.(?:compute-1\.amazonaws\.com|([a-z0-9-]+)\.compute\.(?:amazonaws\.(?:com|com\.cn|eu)|c2s\.ic\.gov|sc2s\.sgov\.gov|csp\.hci\.ic\.gov|cloud\.adc-e\.uk))\.?$/i;
 
 /** Region → the end of its names; a Region in no row has the common one. */
 const DOMAINS: readonly (readonly [RegExp, (region: string) => string])[] = [
   [/^us-east-1$/, () => 'compute-1.amazonaws.com'],
   [/^cn-/, (region) => `${region}.compute.amazonaws.com.cn`],
   [/^eusc-/, (region) => `${region}.compute.amazonaws.eu`],
+  [/^us-iso-/, (region) => `${region}.compute.c2s.ic.gov`],
+  [/^us-isob-/, (region) => `${region}.compute.sc2s.sgov.gov`],
+  [/^us-isof-/, (region) => `${region}.compute.csp.hci.ic.gov`],
+  [/^eu-isoe-/, (region) => `${region}.compute.cloud.adc-e.uk`],
   [/^/, (region) => `${region}.compute.amazonaws.com`],
 ];
 

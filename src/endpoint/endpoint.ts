@@ -1,88 +1,42 @@
-import { setMaxListeners } from 'node:events';
-import type { Clock, Timer } from '../clock.js';
 import { EipPoolError, messageOf } from '../errors.js';
-import { SafeEmitter } from '../events.js';
-import type { Address } from './address.js';
-import { type Condition, emptyHistory, type History, observe, type Verdict } from './adopt.js';
-import type { Answer, Resolver } from './answer.js';
+import type { Address, Service } from './address.js';
+import type { Condition, Verdict } from './adopt.js';
+import type { Answer, Resolution, Resolver } from './answer.js';
+import { Conditions } from './conditions.js';
 import type { EndpointEvents, EndpointSnapshot } from './endpoint-events.js';
+import { FollowedName } from './followed-name.js';
+import { Following, type Present, type Told } from './following.js';
 import { PublicAddressError, screen } from './guard.js';
 import { answerLookup, type LookupFunction } from './lookup.js';
-import { type FollowOptions, readFollowOptions, type ReadFollowOptions, readName } from './options.js';
-import { type Received, Sources } from './sources.js';
+import type { FollowOptions } from './options.js';
+import type { Received } from './shared-source.js';
 import { type EndpointState, nextQuestionIn, type StateEvent, type StateKind, transition } from './states.js';
-
-const ROTATING_MOVES = 5;
-const ROTATING_WITHIN_MILLIS = 60_000;
-/** A watch that is this many intervals late belongs to a process that was suspended (design, rule 9). */
-const SUSPENDED_INTERVALS = 3;
 
 /**
  * One name, and the one authority on where it points. This class turns a name into the current answer; the sockets
  * are its subclass's, through the protected hooks.
  */
-export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
-  readonly name: string;
-  protected readonly options: ReadFollowOptions;
-  /** Fields of its own, since every lease reads them. */
-  readonly #clock: Clock;
-  readonly #suspendedMillis: number;
-  readonly #sources: Sources;
-  readonly #closing: AbortController = new AbortController();
+export abstract class NameEndpoint extends FollowedName {
   #state: EndpointState;
-  #history: History = emptyHistory;
+  readonly #following: Following;
   #current: Answer | null = null;
   #addresses: ReadonlySet<Address> = new Set();
   /** The last answer, if it was held: it named only addresses that may not come back yet. */
-  #held: { readonly answer: Answer; readonly resolver: Resolver } | null = null;
-  #conditions: Map<Address, Exclude<Condition, 'usable'>> = new Map();
+  #held: Told | null = null;
+  readonly #conditions: Conditions = new Conditions();
   #generation = 0;
-  #timer: Timer | undefined;
-  #started = false;
-  #opening: Promise<{ readonly error: unknown } | null> | undefined;
-  #waking: Promise<void> | undefined;
   #publicView: PublicAddressError | null = null;
   #lastResolveError: unknown = null;
-  /** When the watch last looked, on the wall clock, which goes on while the machine sleeps. */
-  #tickedAt = 0;
-  #moves: readonly number[] = [];
+  readonly #moveHooks: Set<() => void> = new Set();
   #toldOfRotation = false;
 
   constructor(name: string, options?: FollowOptions) {
-    super();
-    // Each question under way listens, and while packets are short more than ten wait their turn.
-    setMaxListeners(0, this.#closing.signal);
-    this.name = readName(name);
-    this.options = readFollowOptions(options);
-    this.#sources = new Sources({
-      ...this.options,
-      name: this.name,
-      signal: this.#closing.signal,
-      onAnswer: (received) => this.#receive(received),
-      onError: (error, resolver) => {
-        this.#lastResolveError = error;
-        // The name no longer says so.
-        if (this.#held?.resolver === resolver) this.#held = null;
-        this.announce('resolveError', this.name, () => ({ error, source: resolver.name }));
-      },
-      onAside: (error, resolver) =>
-        this.warn({
-          code: 'SOURCE_ASIDE',
-          message: `${this.name}: ${resolver.name} is not asked any more: ${messageOf(error)}`,
-          error,
-        }),
-    });
-    this.#state = { kind: 'resolving', since: this.options.clock.now() };
-    this.#clock = this.options.clock;
-    this.#suspendedMillis = SUSPENDED_INTERVALS * this.options.intervalMillis;
+    super(name, options);
+    this.#following = new Following(this.options);
+    this.#state = { kind: 'resolving', since: this.clock.now() };
   }
 
-  get clock(): Clock {
-    return this.#clock;
-  }
-
-  /** The answer that holds; null until the first one. */
-  get current(): Answer | null {
+  override get current(): Answer | null {
     return this.#current;
   }
 
@@ -100,62 +54,14 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     return this.#addresses.has(address);
   }
 
-  /** Begins to follow; the first question is asked at once. Does nothing the second time. */
-  start(): void {
-    if (this.#started || this.#state.kind === 'closed') return;
-    this.#started = true;
-    this.#noteTime();
-    void this.#open();
-    this.#schedule();
-  }
-
-  /**
-   * Resolves when there is an answer.
-   * @throws what the resolvers threw, if all of them failed; `PUBLIC_ADDRESS`; `ENDPOINT_CLOSED`
-   */
-  async ready(): Promise<Answer> {
-    this.start();
-    for (;;) {
-      if (this.#state.kind === 'closed') throw this.#closedError();
-      if (this.#current !== null) return this.#current;
-      if (this.#publicView !== null) throw this.#publicView;
-      const failed = await this.#open();
-      if (failed !== null && this.#current === null) throw this.#publicView ?? failed.error;
-    }
-  }
-
-  /** One round for all who wait for the first answer; what it failed with, or null. */
-  #open(): Promise<{ readonly error: unknown } | null> {
-    this.#opening ??= this.#askAll({ forced: false, awaited: true })
-      .then(
-        () => null,
-        (error: unknown) => ({ error }),
-      )
-      .finally(() => {
-        this.#opening = undefined;
-      });
-    return this.#opening;
-  }
-
-  /**
-   * The manual kick: asks every source now and takes what it says, quarantine or not.
-   * @throws what the sources threw, if none of them answered; `PUBLIC_ADDRESS`; `ENDPOINT_CLOSED`
-   */
-  async refresh(): Promise<Answer> {
-    this.start();
-    await this.#askAll({ forced: true, awaited: true });
-    if (this.#publicView !== null) throw this.#publicView;
-    return this.#current ?? (await this.ready());
-  }
-
   /** Shaped as `dns.lookup`, for `net.connect`, agents and drivers. Other names go to `dns.lookup`. */
   readonly lookup: LookupFunction = (hostname, options, callback) => answerLookup(this, hostname, options, callback);
 
   /** Why no new connection may be made now; null if one may. */
   get refusal(): EipPoolError | null {
-    if (this.#state.kind === 'closed') return this.#closedError();
+    if (this.#state.kind === 'closed') return this.closedError();
     if (this.#publicView !== null) return this.#publicView;
-    const age = this.#current === null ? 0 : this.options.clock.now() - this.#current.at;
+    const age = this.#current === null ? 0 : this.clock.now() - this.#current.at;
     if (age <= this.options.maxAnswerAgeMillis) return null;
     return new EipPoolError(
       'ANSWER_TOO_OLD',
@@ -165,53 +71,46 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     );
   }
 
-  /** True after the process was suspended: the answer may be of another time. Cheap, for every lease. */
-  get slept(): boolean {
-    if (!this.#started) return false;
-    return Math.abs(this.#clock.wallNow() - this.#tickedAt) > this.#suspendedMillis;
-  }
-
-  /** Asks once after a suspension; resolves with an answer or without one, within `lookupTimeoutMillis`. */
-  async wake(): Promise<void> {
-    this.#waking ??= this.#askAll({ forced: false, awaited: true })
-      .catch(() => {})
-      .finally(() => {
-        this.#noteTime();
-        this.#waking = undefined;
-      })
-      .then(() => {});
-    await this.#waking;
-  }
-
-  /** What is known of the server at a current address, from whoever tried to connect to it. */
-  report(address: Address, condition: Condition, cause?: unknown): void {
-    if (!this.has(address) || this.#state.kind === 'closed') return;
-    if (condition === 'usable') {
-      this.#conditions.delete(address);
-      this.#step({ kind: 'worked' }, address);
-      return;
-    }
-    this.#conditions.set(address, condition);
+  /** What is known of a service at a current address, from whoever tried to connect to it. */
+  report(service: Service, condition: Condition, cause?: unknown): void {
+    if (!this.has(service.address) || this.#state.kind === 'closed') return;
+    this.#conditions.note(service, condition, this.clock.now(), cause);
+    if (condition === 'usable') return this.#worked(service);
     const best = this.#condition();
-    this.#step({ kind: 'failed', cause, everywhere: best !== 'usable' && best !== 'read-only' }, address);
+    this.#step({ kind: 'failed', cause, everywhere: best !== 'usable' && best !== 'read-only' }, service.address);
     // A name that wants to go back may now be allowed to.
-    if (this.#held !== null) this.#observe(this.#held.answer, false, this.#held.resolver);
+    if (this.#held !== null) this.#observe(this.#held);
   }
 
-  /** A server at a current address said something: it lives, whatever else is known of it. */
-  noteLife(address: Address): void {
-    if (this.#conditions.get(address) !== 'read-only') this.#conditions.delete(address);
-    this.#step({ kind: 'worked' }, address);
+  /** Has the server there refused, started or been found dead after that moment? Its sessions of then are gone. */
+  wasAbsentAfter(service: Service, moment: number): boolean {
+    return this.#conditions.wasAbsentAfter(service, moment);
+  }
+
+  /** A service at a current address said something: it lives, whatever else is known of it. */
+  noteLife(service: Service): void {
+    this.#conditions.heard(service, this.clock.now());
+    this.#worked(service);
   }
 
   /** A connection to a current address ended unasked: no proof of anything, but a reason to ask the name. */
-  suspect(address: Address, cause: unknown): void {
-    if (this.has(address)) this.#step({ kind: 'failed', cause, everywhere: false }, address);
+  suspect(service: Service, cause: unknown): void {
+    if (!this.has(service.address)) return;
+    this.#conditions.doubt(service, this.clock.now());
+    this.#step({ kind: 'failed', cause, everywhere: false }, service.address);
   }
 
-  /** Tells of something that an operator should read once. */
-  warn(warning: EndpointEvents['warning'][0]): void {
-    this.announce('warning', this.name, () => warning);
+  #worked({ address }: Service): void {
+    this.#step(
+      { kind: 'worked', elsewhere: this.#conditions.isTroubled(this.clock.now()) ? 'trouble' : 'well' },
+      address,
+    );
+  }
+
+  /** For adapters: called on each move, once every socket has been dealt with. Returns the way to take it back. */
+  onMove(hook: () => void): () => void {
+    this.#moveHooks.add(hook);
+    return () => this.#moveHooks.delete(hook);
   }
 
   /** For adapters: a statement is run again. */
@@ -220,7 +119,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   }
 
   snapshot(): EndpointSnapshot {
-    const now = this.options.clock.now();
+    const now = this.clock.now();
     return {
       name: this.name,
       state: this.#state.kind,
@@ -230,7 +129,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
       ttlSeconds: this.#current?.ttlSeconds ?? null,
       source: this.#current?.source ?? null,
       answerAgeMillis: this.#current === null ? null : now - this.#current.at,
-      quarantined: [...this.#history.quarantine.keys()],
+      quarantined: this.#following.quarantined(now),
       refusal: this.refusal,
       lastResolveError: this.#lastResolveError,
     };
@@ -239,9 +138,8 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   /** Stops following. Sockets that the endpoint made are destroyed: nobody would notice if they became stale. */
   close(): void {
     if (this.#state.kind === 'closed') return;
-    this.#state = transition(this.#state, { kind: 'closed' }, this.options.clock.now());
-    this.options.clock.clear(this.#timer);
-    this.#closing.abort(this.#closedError());
+    this.#state = transition(this.#state, { kind: 'closed' }, this.clock.now());
+    this.stopAsking();
     this.onClosed();
   }
 
@@ -254,47 +152,46 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
   /** Before each question while suspect: a moment to look for signs of life. */
   protected abstract onSuspectTick(): void;
   protected abstract onClosed(): void;
-  /** Does anybody wait for a connection? */
-  protected abstract isAwaited(): boolean;
+  /** Are connections to it open? */
+  protected abstract isUsed(service: Service): boolean;
 
-  protected closedError(): EipPoolError {
-    return this.#closedError();
+  protected override get isClosed(): boolean {
+    return this.#state.kind === 'closed';
   }
 
-  #closedError(): EipPoolError {
-    return new EipPoolError('ENDPOINT_CLOSED', `the endpoint ${this.name} was closed`);
+  protected override get unusable(): EipPoolError | null {
+    return this.#publicView;
   }
 
-  #schedule(): void {
-    const { clock } = this.options;
-    clock.clear(this.#timer);
-    const now = clock.now();
-    this.#timer = clock.set(() => this.#tick(), nextQuestionIn(this.#state, now, this.options, clock.random()));
+  protected override pauseMillis(random: number): number {
+    return nextQuestionIn(this.#state, this.clock.now(), this.options, random);
   }
 
-  #tick(): void {
-    const late = this.slept;
-    if (!late) this.#noteTime();
+  protected override get isTroubled(): boolean {
+    return this.#state.kind !== 'steady' || this.#held !== null;
+  }
+
+  protected override onTick(): void {
     if (this.#state.kind === 'suspect' || this.#state.kind === 'down') this.onSuspectTick();
-    this.#schedule();
-    this.#askAll({ forced: false, awaited: false }).then(
-      () => late && this.#noteTime(),
-      () => {},
-    );
   }
 
-  #noteTime(): void {
-    this.#tickedAt = this.options.clock.wallNow();
+  protected override doubts(resolution: Resolution, resolver: Resolver, forced: boolean): boolean {
+    return this.#following.doubts(resolution, resolver, forced, this.#present(), this.clock.now());
   }
 
-  #askAll(how: { readonly forced: boolean; readonly awaited: boolean }): Promise<void> {
-    const troubled = this.#state.kind !== 'steady' || this.#held !== null;
-    return this.#sources.ask({ ...how, troubled, pressing: this.isAwaited() });
+  protected override onResolveError(error: unknown, resolver: Resolver): void {
+    this.#lastResolveError = error;
+    this.#following.unanswered(resolver, this.clock.now());
+    // The name no longer says so.
+    if (this.#held?.resolver === resolver) this.#held = null;
+    this.announce('resolveError', this.name, () => ({ error, source: resolver.name }));
   }
 
-  async #receive({ answer, forced, resolver, chain, isLatest }: Received): Promise<void> {
+  protected override async onAnswer({ answer, forced, resolver, chain, isLatest, isPart }: Received): Promise<void> {
     const { allowed, refused } = screen(answer.addresses, this.options.guard);
     if (allowed.length === 0) {
+      // What is missing may be allowed.
+      if (isPart) return;
       const known = answer.chain.length > 0 || this.#publicView !== null;
       const names = known ? answer.chain : await chain();
       // The chain took its time: a later answer may know better by now.
@@ -303,7 +200,7 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     }
     const wasRefused = this.refusal !== null;
     this.#publicView = null;
-    this.#observe({ ...answer, addresses: allowed }, forced, resolver);
+    this.#observe({ answer: { ...answer, addresses: allowed }, resolver, forced });
     if (wasRefused && this.refusal === null) this.onDialable();
   }
 
@@ -314,57 +211,56 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
     this.onDialable();
   }
 
-  #observe(answer: Answer, forced: boolean, resolver: Resolver): void {
-    const { addresses } = answer;
-    const seen = { source: resolver, addresses, now: answer.at, condition: this.#condition(), forced };
-    const [history, verdict] = observe(this.#history, seen, this.options);
-    const from = this.#history.current;
-    this.#history = history;
-    this.#held = verdict.kind === 'held' ? { answer, resolver } : null;
-    if (verdict.kind !== 'held') this.#current = Object.freeze({ ...answer, addresses: history.current });
+  #observe(told: Told): void {
+    const { answer } = told;
+    const from = this.#following.current;
+    const verdict = this.#following.observe(told, this.#present());
+    this.#held = verdict.kind === 'held' ? { ...told, forced: false } : null;
+    if (verdict.kind !== 'held') this.#current = Object.freeze({ ...answer, addresses: this.#following.current });
     this.announce('answer', this.name, () => ({ answer, verdict: verdict.kind }));
     if (verdict.kind === 'held') this.onContested();
     if (verdict.kind === 'adopted') this.#adopt(answer, from, verdict);
+    this.#watchForRotation();
   }
 
   #adopt(answer: Answer, from: readonly Address[], verdict: Verdict & { readonly kind: 'adopted' }): void {
-    this.#addresses = new Set(this.#history.current);
-    for (const address of verdict.dropped) this.#conditions.delete(address);
+    this.#addresses = new Set(this.#following.current);
+    for (const address of verdict.dropped) this.#conditions.leave(address);
     const moved = verdict.dropped.length > 0;
     if (moved) this.#generation++;
     this.#step({ kind: moved ? 'moved' : 'answered' });
     this.onChanged(verdict.dropped);
     this.onDialable();
     if (!moved) return;
+    for (const hook of this.#moveHooks) hook();
     const generation = this.#generation;
-    const to = this.#history.current;
+    const to = this.#following.current;
     this.announce('move', this.name, () => ({ from, to, generation, source: answer.source, answer }));
-    this.#watchForRotation();
   }
 
   #watchForRotation(): void {
-    const now = this.options.clock.now();
-    this.#moves = [...this.#moves, now].filter((at) => now - at <= ROTATING_WITHIN_MILLIS);
-    if (this.#moves.length < ROTATING_MOVES || this.options.mode === 'set' || this.#toldOfRotation) return;
+    const changes = this.#following.rotation;
+    if (changes === null || this.#toldOfRotation) return;
     this.#toldOfRotation = true;
     this.warn({
       code: 'ROTATING',
       message:
-        `${this.name} changed its address ${this.#moves.length} times within a minute. If it rotates through several ` +
+        `${this.name} changed its address ${changes} times within a minute. If it rotates through several ` +
         `servers by design, set follow.mode: 'set'.`,
     });
   }
 
-  /** The best of the present addresses. */
+  #present(): Present {
+    return { condition: this.#condition(), worked: this.#conditions.haveWorked(this.#following.current) };
+  }
+
   #condition(): Condition {
-    const order: readonly Condition[] = ['usable', 'read-only', 'starting', 'refusing', 'dead'];
-    const present = this.#history.current.map((address) => this.#conditions.get(address) ?? 'usable');
-    return order.find((condition) => present.includes(condition)) ?? 'usable';
+    return this.#conditions.best(this.#following.current, this.clock.now(), (service) => this.isUsed(service));
   }
 
   #step(event: StateEvent, address: Address = ''): void {
     const before = this.#state;
-    const now = this.options.clock.now();
+    const now = this.clock.now();
     const after = transition(before, event, now);
     this.#state = after;
     if (before.kind === after.kind) return;
@@ -372,12 +268,12 @@ export abstract class NameEndpoint extends SafeEmitter<EndpointEvents> {
       this.announce('suspect', this.name, () => ({ cause: after.cause, address }));
     }
     if (after.kind === 'down') {
-      this.announce('down', this.name, () => ({ cause: after.cause, addresses: this.#history.current }));
+      this.announce('down', this.name, () => ({ cause: after.cause, addresses: this.#following.current }));
     }
     if (after.kind === 'steady' && (before.kind === 'suspect' || before.kind === 'down')) {
       this.announce('recovered', this.name, () => ({ address, afterMillis: now - before.failedAt }));
     }
     // Only the step out of calm is a reason to ask at once; from then on the schedule is often enough.
-    if (before.kind === 'steady') this.#tick();
+    if (before.kind === 'steady') this.askNow();
   }
 }

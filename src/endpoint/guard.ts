@@ -1,6 +1,6 @@
 import { EipPoolError } from '../errors.js';
 import { invalidOption, type Reader } from '../options.js';
-import { type Address, type Cidr, parseCidr, Ranges } from './address.js';
+import { type Address, type Cidr, embeddedAddresses, parseCidr, Ranges } from './address.js';
 import { encodedAddress } from './elastic-ip-name.js';
 
 /** RFC 1918, RFC 6598 (shared), RFC 4193 (ULA), loopback. */
@@ -42,21 +42,26 @@ const cidrs = (texts: readonly string[]): Cidr[] =>
 
 const never: Ranges = new Ranges(cidrs(NEVER));
 
+/** Also in the clothes of IPv6: a NAT64 gateway or a 6to4 relay would take them off. */
+function isNever(address: Address): boolean {
+  return never.has(address) || embeddedAddresses(address).some((inner) => never.has(inner));
+}
+
 /** Reads the option `allow`: `'private'`, `'any'`, or a list of CIDRs in which `'private'` may stand too. */
 export const readGuard: Reader<Guard> = (value, name) => {
-  if (value === 'any') return { allows: (address) => !never.has(address) };
+  if (value === 'any') return { allows: (address) => !isNever(address) };
   const expected = `'private', 'any' or a list of CIDRs such as ['private', '203.0.113.0/24']`;
   const list = value === undefined || value === 'private' ? ['private'] : value;
   if (!Array.isArray(list) || list.length === 0) throw invalidOption(name, expected, value);
   const ranges = new Ranges(list.flatMap((item: unknown, i) => readRange(item, `${name}[${i}]`, expected)));
-  return { allows: (address) => ranges.has(address) && !never.has(address) };
+  return { allows: (address) => ranges.has(address) && !isNever(address) };
 };
 
 function readRange(item: unknown, name: string, expected: string): Cidr[] {
   if (item === 'private') return cidrs(PRIVATE);
   const cidr = parseCidr(item);
   if (cidr === null) throw invalidOption(name, expected, item);
-  if (never.has(cidr.network) && cidr.prefix >= 8) {
+  if (isNever(cidr.network) && cidr.prefix >= 8) {
     throw invalidOption(
       name,
       'a range that a server can be in (link-local and metadata addresses are never dialled)',

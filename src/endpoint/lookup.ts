@@ -2,6 +2,7 @@ import dns, { type LookupAddress, type LookupOptions } from 'node:dns';
 import { EipPoolError } from '../errors.js';
 import { type Address, familyOf } from './address.js';
 import type { Answer } from './answer.js';
+import { canonicalName } from './name.js';
 
 export type LookupCallback = (
   error: NodeJS.ErrnoException | null,
@@ -29,9 +30,10 @@ export function answerLookup(
   last?: LookupCallback,
 ): void {
   const callback = typeof given === 'function' ? given : last;
-  if (callback === undefined) throw new TypeError('lookup needs a callback');
-  const options: LookupOptions = typeof given === 'object' ? given : typeof given === 'number' ? { family: given } : {};
-  if (bare(hostname) !== bare(endpoint.name)) {
+  if (typeof callback !== 'function') throw new TypeError('lookup needs a callback');
+  const options = readLookupOptions(given);
+  // What is no text is that function's to judge, too.
+  if (typeof hostname !== 'string' || canonicalName(hostname) !== canonicalName(endpoint.name)) {
     dns.lookup(hostname, options, callback);
     return;
   }
@@ -58,9 +60,15 @@ function pick(addresses: readonly Address[], options: LookupOptions, name: strin
     .map((address) => ({ address, family: familyOf(address) }))
     .filter(({ family }) => wanted === 0 || family === wanted);
   if (found.length > 0) return found;
-  throw new EipPoolError('NO_ADDRESS', `${name} has no IPv${wanted} address; it has ${addresses.join(', ')}`);
+  throw noAddressOf(wanted, name, addresses);
 }
 
-function bare(name: string): string {
-  return name.toLowerCase().replace(/\.$/, '');
+/** As `dns.lookup` reads them: what is no object and no number is none, null too. */
+function readLookupOptions(given: unknown): LookupOptions {
+  if (typeof given === 'number') return { family: given };
+  return typeof given === 'object' && given !== null ? given : {};
+}
+
+export function noAddressOf(family: number, name: string, addresses: readonly Address[]): EipPoolError {
+  return new EipPoolError('NO_ADDRESS', `${name} has no IPv${family} address; it has ${addresses.join(', ')}`);
 }

@@ -1,15 +1,17 @@
 import dns from 'node:dns';
 import { type Clock, systemClock } from '../clock.js';
-import { EipPoolError } from '../errors.js';
 import { invalidOption, millis, number, oneOf, type Reader, readOptions } from '../options.js';
 import { canonicalAddress } from './address.js';
 import type { Mode } from './adopt.js';
 import type { Resolver } from './answer.js';
 import { type Guard, readGuard } from './guard.js';
 import { processBudget } from './packet-budget.js';
+import { FIRST_ANSWER_TIMES } from './question.js';
 import { AutoResolver } from './resolvers/auto.js';
 import { DnsResolver, type Family } from './resolvers/dns.js';
+import { Servers } from './resolvers/servers.js';
 import { SystemResolver } from './resolvers/system.js';
+import { nameService } from './system/name-service.js';
 
 /** Who is asked: DNS servers, the system's look-up, a fixed address, or an object with `resolve(name, signal)`. */
 export type ResolverOption = 'dns' | 'system' | { readonly address: string } | Resolver;
@@ -18,13 +20,15 @@ export type ResolverOption = 'dns' | 'system' | { readonly address: string } | R
 export interface FollowOptions {
   /**
    * Who is asked; several sources pass the same rules.
-   * Unset: DNS and, for a name that DNS does not know at the start, the system's look-up; the first that knows the
-   * name is the source for good.
+   * Unset: where the driver would have gone. Where the system's files (nsswitch.conf, the hosts file, the search list of
+   * resolv.conf) lead to DNS, DNS is asked; where they name an address, or DNS does not know the name, the system's lookup
+   * is. A change of these files is noticed within a second.
    * @defaultValue unset; `'dns'` where `servers` is given
    */
   readonly resolver?: ResolverOption | readonly ResolverOption[] | undefined;
   /**
-   * DNS servers, `address` or `address:port`; the one that answered last is asked first.
+   * DNS servers, `address` or `address:port`, in the order in which they are asked; one that does not answer comes last
+   * until it does.
    * @defaultValue those of resolv.conf
    */
   readonly servers?: readonly string[] | undefined;
@@ -51,18 +55,21 @@ export interface FollowOptions {
    */
   readonly suspectIntervalMillis?: number | undefined;
   /**
-   * How long one question may take, over all servers. A late answer is dropped and counts as an error.
+   * How long one question may take, over all servers: then it counts as an error. While there is no answer yet, a late one
+   * is taken, up to ten times this; DNS that is known to be slow gets twice what its last answer took. The system's
+   * lookup has its own time-outs.
    * @defaultValue 1_000
    */
   readonly lookupTimeoutMillis?: number | undefined;
   /**
-   * How long an address that had been the only answer, and was left, is kept from coming back. `0`: not at all.
+   * How long an address that was left for a newer one may be held back because the name flickers. `0`: not at all. Whoever
+   * named the newer one is heard first in any case.
    * @defaultValue 60_000
    */
   readonly quarantineMillis?: number | undefined;
   /**
-   * How long an address must be the only answer to count as proven; how long every answer must name a quarantined
-   * address before it comes back; in `'set'` mode, how long an address stays valid without being named.
+   * How long every answer must name a quarantined address before it comes back; in `'set'` mode, how long an address
+   * stays valid without being named.
    * @defaultValue 10_000
    */
   readonly returnAfterMillis?: number | undefined;
@@ -161,15 +168,31 @@ function resolverMaker(
   family: Family,
   timeoutMillis: number,
 ): (option: ResolverOption | 'auto') => Resolver {
-  const dnsResolver = (): DnsResolver => new DnsResolver({ servers, family, timeoutMillis, budget: processBudget });
+  const budget = processBudget;
+  const firstMillis = FIRST_ANSWER_TIMES * timeoutMillis;
+  const options = { servers, family, timeoutMillis, firstMillis, budget };
+  const dns = (known?: Servers): DnsResolver => new DnsResolver({ ...options, known });
+  const system = (): SystemResolver => new SystemResolver({ family, budget, names: nameService() });
   return (option) => {
-    if (option === 'auto') return new AutoResolver(dnsResolver(), new SystemResolver(family));
-    if (option === 'dns') return dnsResolver();
-    if (option === 'system') return new SystemResolver(family);
+    if (option === 'auto') return autoResolver(family, dns, system());
+    if (option === 'dns') return dns();
+    if (option === 'system') return system();
     if (typeof option === 'object' && 'resolve' in option) return option;
     const { address } = option;
     return { name: 'fixed', resolve: async () => ({ addresses: [address] }) };
   };
+}
+
+function autoResolver(family: Family, dns: (known: Servers) => DnsResolver, system: SystemResolver): AutoResolver {
+  // They are the same servers, whatever form of the name they are asked for.
+  const known = new Servers();
+  return new AutoResolver({
+    dns: () => dns(known),
+    system,
+    whereabouts: (name) => nameService().whereabouts(name, family),
+    clock: systemClock,
+    sharedAs: `auto ${family}`,
+  });
 }
 
 const readResolvers: Reader<readonly ResolverOption[] | undefined> = (value, name) => {
@@ -202,20 +225,3 @@ const readServers: Reader<readonly string[] | undefined> = (value, name) => {
     return server;
   });
 };
-
-/** RFC 1035: 253 characters, labels of up to 63. Throws `INVALID_OPTION`; returns the name as it is asked. */
-export function readName(name: unknown): string {
-  if (typeof name !== 'string' || name.trim() === '') throw invalidOption('name', 'a DNS name', name);
-  const bare = name.endsWith('.') ? name.slice(0, -1) : name;
-  if (bare.length > 253) {
-    throw new EipPoolError('INVALID_OPTION', `option name: a DNS name has at most 253 characters, got ${bare.length}`);
-  }
-  for (const label of bare.split('.')) {
-    if (label === '') throw invalidOption('name', 'a DNS name without empty labels', name);
-    if (label.length > 63) {
-      throw new EipPoolError('INVALID_OPTION', `option name: a label has at most 63 characters, got ${label.length}`);
-    }
-    if (!/^[\p{L}\p{N}_-]+$/u.test(label)) throw invalidOption('name', 'a DNS name of letters, digits, - and _', name);
-  }
-  return name;
-}

@@ -1,7 +1,11 @@
+import { inNobodysContext } from '../async-context.js';
 import type { Clock } from '../clock.js';
 import { EipPoolError } from '../errors.js';
 import type { Answer, Resolver, ResolveHelp } from './answer.js';
 import { readResolution } from './answer.js';
+
+/** How long a first answer may take, in times of `lookupTimeoutMillis`: while there is none, a late one is taken. */
+export const FIRST_ANSWER_TIMES = 10;
 
 interface Bounds {
   readonly clock: Clock;
@@ -46,7 +50,10 @@ async function inTime<T>(
   signal.addEventListener('abort', abort, { once: true });
   const late = (): void =>
     asking.abort(
-      new EipPoolError('LOOKUP_TIMEOUT', `${name}: ${resolver.name} gave no answer within ${timeoutMillis} ms`),
+      new EipPoolError(
+        'LOOKUP_TIMEOUT',
+        `${name}: ${resolver.name} gave no answer within ${timeoutMillis} ms (see follow.lookupTimeoutMillis)`,
+      ),
     );
   const arm = awaited ? clock.setAwaited : clock.set;
   const timer = resolver.keepsTime === true ? undefined : arm.call(clock, late, timeoutMillis);
@@ -54,7 +61,7 @@ async function inTime<T>(
     return await new Promise<T>((resolve, reject) => {
       asking.signal.addEventListener('abort', () => reject(asking.signal.reason as Error), { once: true });
       // In a function of its own, so that a resolver that throws is one that rejects.
-      (async () => await ask(asking.signal))().then(resolve, reject);
+      inNobodysContext(async () => await ask(asking.signal)).then(resolve, reject);
     });
   } catch (error) {
     throw asking.signal.aborted ? asking.signal.reason : asError(error, resolver.name);

@@ -1,19 +1,16 @@
 import type { Clock } from '../clock.js';
 import { isEipPoolError } from '../errors.js';
-import type { Answer, Resolver, ResolveHelp } from './answer.js';
-import { askChain, askOnce } from './question.js';
+import type { Resolution, Resolver } from './answer.js';
+import type { Urgency } from './packet-budget.js';
+import { type Listener, type Received, type SharedSource, sharedSource } from './shared-source.js';
 import { noTurn, onAnswer, onCalm, onFailure, onTrouble, type Turn } from './turn.js';
+import { untilAborted } from './until-aborted.js';
 
-/** A resolver and what is under way with it. */
+/** A source that the endpoint shares with others, while it follows the name, and what is the endpoint's own in it. */
 interface Source {
   readonly resolver: Resolver;
-  pending: number;
-  /** The latest question under way. */
-  question: Promise<void>;
-  /** One that is asked by hand once that has ended. */
-  next: Promise<void> | null;
-  /** The number of the latest question that it answered; an older question's answer comes too late. */
-  answered: number;
+  readonly listener: Listener;
+  shared: SharedSource | null;
   turn: Turn;
   /** It may not be asked at all, and said so: only by hand is it asked again. */
   aside: boolean;
@@ -32,17 +29,12 @@ export interface Asking {
    * does: c-ares keeps the process alive while it asks, and an idle process must be able to end.
    */
   readonly pressing: boolean;
-}
-
-/** An answer that no later one of its source has overtaken. */
-export interface Received {
-  readonly answer: Answer;
-  readonly forced: boolean;
-  readonly resolver: Resolver;
-  /** Asks for the CNAME chain alone. Never rejects. */
-  chain(): Promise<readonly string[]>;
-  /** Still not overtaken? */
-  isLatest(): boolean;
+  /** What was said to anybody within this time will do. */
+  readonly withinMillis: number;
+  /** The process slept: what was asked before says nothing. */
+  readonly woken: boolean;
+  /** There is no answer yet. */
+  readonly isFirst: boolean;
 }
 
 export interface SourcesOptions {
@@ -50,30 +42,26 @@ export interface SourcesOptions {
   readonly resolvers: readonly Resolver[];
   readonly clock: Clock;
   readonly lookupTimeoutMillis: number;
+  /** How long an answer that another endpoint was given is as good as one's own. */
+  readonly intervalMillis: number;
   readonly signal: AbortSignal;
   readonly onAnswer: (received: Received) => Promise<void>;
+  /** Would this, if it were the answer, change nothing because it repeats what was left? */
+  readonly doubts: (resolution: Resolution, resolver: Resolver, forced: boolean) => boolean;
   readonly onError: (error: unknown, resolver: Resolver) => void;
   /** A source stepped aside: told once. */
   readonly onAside: (error: unknown, resolver: Resolver) => void;
 }
 
-/** The resolvers of one endpoint: whose turn it is, and what became of each question. */
+/** The sources of one endpoint: whose turn it is, and what each of them says, whoever asked. */
 export class Sources {
   readonly #options: SourcesOptions;
   readonly #sources: readonly Source[];
-  #questions = 0;
 
   constructor(options: SourcesOptions) {
     this.#options = options;
-    this.#sources = options.resolvers.map((resolver) => ({
-      resolver,
-      pending: 0,
-      question: Promise.resolve(),
-      next: null,
-      answered: 0,
-      turn: noTurn,
-      aside: false,
-    }));
+    this.#sources = options.resolvers.map((resolver) => this.#source(resolver));
+    options.signal.addEventListener('abort', () => this.leave(options.signal.reason), { once: true });
   }
 
   /** Resolves with the first answer; rejects with the last error when every source failed. */
@@ -83,28 +71,47 @@ export class Sources {
     const asked = due.length === 0 && how.awaited ? this.#sources : due;
     if (asked.length === 0) return;
     try {
-      await Promise.any(asked.map((source) => this.#join(source, how)));
+      await Promise.any(asked.map((source) => this.#ask(source, how)));
     } catch (error) {
       throw error instanceof AggregateError ? error.errors.at(-1) : error;
     }
   }
 
-  /** A source that can be asked one thing at a time answers all who wait with one reply. */
-  #join(source: Source, how: Asking): Promise<void> {
-    const busy = source.pending > 0 && source.resolver.overlapping !== true;
-    if (!busy) return (source.question = this.#ask(source, how.forced, how.awaited));
-    if (!how.forced) return source.question;
-    // What is under way was asked before, and not by hand: quarantine holds for its answer.
-    const ask = (): Promise<void> => {
-      source.next = null;
-      return this.#join(source, how);
-    };
-    return (source.next ??= source.question.then(ask, ask));
+  /** Nothing is heard any more until something is asked. */
+  leave(reason?: unknown): void {
+    for (const source of this.#sources) {
+      source.shared?.leave(source.listener, reason);
+      source.shared = null;
+    }
   }
 
-  #isDue(source: Source, { forced, awaited, troubled, pressing }: Asking): boolean {
+  #source(resolver: Resolver): Source {
+    const { onAnswer: answered, doubts, onError } = this.#options;
+    const source: Source = {
+      resolver,
+      shared: null,
+      turn: noTurn,
+      aside: false,
+      listener: {
+        onAnswer: async (received) => {
+          source.aside = false;
+          await answered({ ...received, resolver });
+        },
+        onError: (error) => {
+          this.#onFailure(source, error);
+          onError(error, resolver);
+        },
+        doubts: (resolution, forced) => doubts(resolution, resolver, forced),
+        chain: async (signal) => await this.#chain(source, signal),
+      },
+    };
+    return source;
+  }
+
+  #isDue(source: Source, how: Asking): boolean {
+    const { forced, awaited, troubled, pressing } = how;
     const { clock } = this.#options;
-    const { resolver, pending, aside } = source;
+    const { shared, resolver, aside } = source;
     const now = clock.now();
     source.turn = troubled ? onTrouble(source.turn, now, clock.random()) : onCalm(source.turn);
     const { at, notBefore, failures } = source.turn;
@@ -112,57 +119,48 @@ export class Sources {
     if (forced) return true;
     if (aside) return false;
     if (awaited) return !(onSuspicion && failures > 0 && notBefore > now);
-    if (pending > 0 && !(resolver.overlapping === true && pressing)) return false;
+    if (shared?.isAsked(urgencyOf(how)) === true && !(resolver.overlapping === true && pressing)) return false;
     return !onSuspicion || (at !== null && at <= now);
   }
 
-  async #ask(source: Source, forced: boolean, awaited: boolean): Promise<void> {
-    const { name, clock, lookupTimeoutMillis, signal } = this.#options;
-    const number = ++this.#questions;
-    source.pending++;
-    try {
-      const bounds = { clock, timeoutMillis: lookupTimeoutMillis, awaited, signal };
-      const help = (asking: AbortSignal): ResolveHelp => {
-        return { chain: () => this.#chain(source, { ...bounds, signal: asking }) };
-      };
-      const answer = await askOnce(source.resolver, name, bounds, help);
-      // What a caller waited for, as at the start, costs no turn.
-      if (!awaited) source.turn = onAnswer(source.turn, clock.now(), clock.random());
-      source.aside = false;
-      if (number < source.answered || signal.aborted) return;
-      source.answered = number;
-      await this.#options.onAnswer({
-        answer,
-        forced,
-        resolver: source.resolver,
-        chain: () => askChain(source.resolver, name, bounds),
-        isLatest: () => number === source.answered,
-      });
-    } catch (error) {
-      if (!signal.aborted) this.#onFailure(source, error);
-      throw error;
-    } finally {
-      source.pending--;
-    }
+  async #ask(source: Source, how: Asking): Promise<void> {
+    const { clock, signal } = this.#options;
+    signal.throwIfAborted();
+    const { awaited } = how;
+    const { shared, listener } = this.#following(source);
+    await untilAborted(shared.ask(listener, { ...how, urgency: urgencyOf(how) }), signal);
+    // What a caller waited for, as at the start, costs no turn.
+    if (!awaited) source.turn = onAnswer(source.turn, clock.now(), clock.random());
   }
 
-  async #chain(asker: Source, bounds: Parameters<typeof askChain>[2]): Promise<readonly string[]> {
+  #following(source: Source): Source & { readonly shared: SharedSource } {
+    const { resolver, listener } = source;
+    const shared = source.shared ?? sharedSource({ ...this.#options, resolver }, this.#options.intervalMillis);
+    shared.follow(listener);
+    return Object.assign(source, { shared });
+  }
+
+  async #chain(asker: Source, signal: AbortSignal): Promise<readonly string[]> {
     for (const source of this.#sources) {
       if (source === asker) continue;
-      const chain = await askChain(source.resolver, this.#options.name, bounds);
+      const chain = await this.#following(source).shared.chain(signal);
       if (chain.length > 0) return chain;
     }
     return [];
   }
 
   #onFailure(source: Source, error: unknown): void {
-    const { clock, onAside, onError } = this.#options;
+    const { clock, onAside } = this.#options;
     source.turn = onFailure(source.turn, clock.now(), clock.random());
     const stepsAside = isEipPoolError(error) && error.code === 'API_UNAUTHORIZED' && !source.aside;
-    if (stepsAside) {
-      source.aside = true;
-      onAside(error, source.resolver);
-    }
-    onError(error, source.resolver);
+    if (!stepsAside) return;
+    source.aside = true;
+    onAside(error, source.resolver);
   }
+}
+
+function urgencyOf({ awaited, troubled, pressing }: Asking): Urgency {
+  if (awaited) return 'awaited';
+  if (!troubled) return 'periodic';
+  return pressing ? 'pressing' : 'suspect';
 }

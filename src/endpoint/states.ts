@@ -1,4 +1,4 @@
-/** Design rules 3 and 8: the states of an endpoint, every transition between them, and how often each asks. */
+/** Design, endpoint rules 3 and 8: the states of an endpoint, every transition between them, and how often each asks. */
 
 export type EndpointState =
   /** No answer yet. */
@@ -17,8 +17,8 @@ export type StateEvent =
   | { readonly kind: 'moved' }
   /** Work or an attempt on a present address failed; `everywhere`: every present address has failed. */
   | { readonly kind: 'failed'; readonly cause: unknown; readonly everywhere: boolean }
-  /** A server at a present address answered. */
-  | { readonly kind: 'worked' }
+  /** A service at a present address answered; `trouble`: another one still does not. */
+  | { readonly kind: 'worked'; readonly elsewhere: 'well' | 'trouble' }
   | { readonly kind: 'closed' };
 
 export function transition(state: EndpointState, event: StateEvent, now: number): EndpointState {
@@ -36,7 +36,8 @@ export function transition(state: EndpointState, event: StateEvent, now: number)
     case 'failed':
       return onFailure(state, event, now);
     case 'worked':
-      return state.kind === 'suspect' || state.kind === 'down' ? { kind: 'steady' } : state;
+      if (state.kind !== 'suspect' && state.kind !== 'down') return state;
+      return event.elsewhere === 'well' ? { kind: 'steady' } : { ...state, kind: 'suspect' };
   }
 }
 

@@ -37,3 +37,41 @@ function listen(signal: AbortSignal): Listening {
   signal.addEventListener('abort', onEvent);
   return made;
 }
+
+/** What one caller's signal calls off: every wait of one call, from the lease to the last one before COMMIT. */
+export class Cancellation {
+  readonly #signal: AbortSignal | null;
+  readonly #requested: Promise<never> | null;
+  readonly #stop: () => void;
+
+  constructor(signal: AbortSignal | null) {
+    this.#signal = signal;
+    let reject = (_reason: unknown): void => {};
+    this.#requested = signal === null ? null : new Promise<never>((_, onReject) => (reject = onReject));
+    // Nobody may be waiting at that moment.
+    this.#requested?.catch(() => {});
+    if (signal === null) this.#stop = () => {};
+    else if (signal.aborted) {
+      reject(signal.reason);
+      this.#stop = () => {};
+    } else this.#stop = onAbort(signal, () => reject(signal.reason));
+  }
+
+  get requested(): boolean {
+    return this.#signal?.aborted === true;
+  }
+
+  throwIfRequested(): void {
+    this.#signal?.throwIfAborted();
+  }
+
+  /** The work's result; or the signal's reason at once, whatever the work does from then on. */
+  async race<T>(work: Promise<T>): Promise<T> {
+    return await (this.#requested === null ? work : Promise.race([work, this.#requested]));
+  }
+
+  /** From now on the signal is not heard. */
+  end(): void {
+    this.#stop();
+  }
+}

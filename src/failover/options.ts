@@ -23,15 +23,18 @@ export interface FailoverOptions {
    */
   readonly deadlineMillis?: number | undefined;
   /**
-   * How long statements may wait for a server from which not one byte comes, until it is asked whether it lives: by a
-   * ping on an idle connection, else by a log-in. A server that answers is busy, and is left alone, whatever a statement
-   * takes; one that does not answer twice is dead, and what waits for it fails with `ADDRESS_DEAD`. At least 250;
-   * `Infinity` never asks.
+   * How long statements may wait for a server from which not one byte comes, until it is asked whether it lives, on a
+   * connection of its own. Whatever comes back is life, a refusal too: the server is busy, and is left alone, whatever a
+   * statement takes. Only silence to two questions is death, and what waits fails with `ADDRESS_DEAD`; what fails or takes
+   * long on this side (a password, a certificate, a file descriptor) is neither. A connection that is silent while its
+   * server answers is looked into as well, and fails with `CONNECTION_LOST` when it is lost. At least 250; `Infinity` never
+   * asks.
    * @defaultValue 1_000
    */
   readonly silenceMillis?: number | undefined;
   /**
-   * For how long such a log-in may hear nothing from the server.
+   * For how long nothing may be heard on such a connection until the question is put a second time. A server that takes
+   * the connection, and has no other one that could be asked, has three times as long in all.
    * @defaultValue 1_000
    */
   readonly probeTimeoutMillis?: number | undefined;
@@ -57,7 +60,7 @@ export interface FailoverOptions {
    * What is run again, at most once, when a connection is lost under a statement that was run through the pool itself.
    * - `'none'`: nothing.
    * - `'unsent'`: what was not sent; with `role: 'writable'` also what a read-only server refused.
-   * - `'reads'`: also one statement that only reads, if the name has moved or the server was judged dead.
+   * - `'reads'`: also one statement that only reads, if the server that ran it is gone.
    *
    * Never a statement of a transaction, on a lease, of a stream or of a cursor.
    * @defaultValue 'reads'

@@ -25,7 +25,13 @@ const NETWORK: ReadonlySet<string> = new Set([
 ]);
 
 /** Ours that a later attempt may not meet. */
-const PASSING: ReadonlySet<string> = new Set(['ADDRESS_LEFT', 'ADDRESS_DEAD', 'CONNECT_TIMEOUT', 'READ_ONLY_SERVER']);
+const PASSING: ReadonlySet<string> = new Set([
+  'ADDRESS_LEFT',
+  'ADDRESS_DEAD',
+  'CONNECTION_LOST',
+  'CONNECT_TIMEOUT',
+  'READ_ONLY_SERVER',
+]);
 
 /** What `role: 'writable'` says of a server that has logged a client in. */
 export function readOnlyError(name: string, address: Address | null): EipPoolError {

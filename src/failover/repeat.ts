@@ -1,10 +1,11 @@
 import type { Clock } from '../clock.js';
-import type { Address } from '../endpoint/address.js';
 import type { MoveEvent } from '../endpoint/endpoint-events.js';
 import { isEipPoolError } from '../errors.js';
-import { outcomeOf } from '../outcome/outcome.js';
+import { type Outcome, outcomeOf } from '../outcome/outcome.js';
 import type { Again } from '../outcome/replay.js';
 import type { Endpoint } from '../sockets/endpoint.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import { isSuccessor, type LostSession, type Uptime } from '../sockets/uptime.js';
 
 /** How a driver lends its connections. */
 export interface Lender<Connection> {
@@ -38,44 +39,106 @@ export async function leaseAnswering<Connection>(
   }
 }
 
-/** A statement whose connection was lost. */
+/** A statement that failed on its connection. */
 export interface Lost {
   readonly error: Error;
+  readonly outcome: Outcome | undefined;
   /** Where it ran; null if nobody knows. */
-  readonly address: Address | null;
+  readonly session: LostSession | null;
+}
+
+/** A session that has just been lost; null if it was nowhere. `said`: by a word of its server, which was there until then. */
+export function lostSession(socket: TrackedSocket, said: boolean, now: number): LostSession | null {
+  const { service, openedAt } = socket;
+  return service === null ? null : { service, knownAt: said ? now : (openedAt ?? now), lostAt: now };
 }
 
 /** How it is repeated. */
 export interface Repetition<Connection, Result> {
   /** A good connection, however long that takes. */
   lease(): Promise<Connection>;
+  socketOf(connection: Connection): TrackedSocket | undefined;
+  /** For how long its server has run; null where it does not say, or a pooler speaks for it. */
+  uptime(connection: Connection): Promise<Uptime | null>;
   run(connection: Connection): Promise<Result>;
   giveBack(connection: Connection): Promise<void> | void;
 }
 
+/** Where a server has not gone: one that goes ends its sessions one after the other, so it is looked at once more. */
+const LOOKS = 2;
+const NEXT_LOOK_MILLIS = 250;
+
 /**
- * Design, pools rule 5: repeats it if, once there is a good connection, the name has left its address, or the server
- * there was judged dead. Rejects with anything if that is not so, or it could not be done.
+ * Design, pools rule 5: repeats it if, once there is a good connection, the server that ran it is gone. Rejects with
+ * anything if that is not so, or it could not be done.
  */
 export async function repeatIfAbandoned<Connection, Result>(
   endpoint: Endpoint,
-  { error, address }: Lost,
-  { lease, run, giveBack }: Repetition<Connection, Result>,
+  { error, session }: Lost,
+  { lease, socketOf, uptime, run, giveBack }: Repetition<Connection, Result>,
 ): Promise<Result> {
-  let left = isDead(error) || address === null || !endpoint.has(address);
-  const onMove = ({ to }: MoveEvent): void => void (left ||= !to.includes(address ?? ''));
+  let gone = isDead(error) || session === null || !endpoint.has(session.service.address);
+  const onMove = ({ to }: MoveEvent): void => void (gone ||= !to.includes(session?.service.address ?? ''));
+  const fateOf = async (connection: Connection): Promise<Fate> => {
+    const fate = session === null ? 'gone' : fateKnownTo(endpoint, session, socketOf(connection));
+    return fate === 'here' ? await fateSaid(endpoint, session!, () => uptime(connection)) : fate;
+  };
   endpoint.on('move', onMove);
   try {
-    const connection = await lease();
-    try {
-      if (!left) throw error;
-      return await run(connection);
-    } finally {
-      await giveBack(connection);
+    for (let looks = 0; looks < LOOKS;) {
+      const connection = await lease();
+      let fate: Fate;
+      try {
+        fate = gone ? 'gone' : await fateOf(connection);
+        if (fate === 'gone') return await run(connection);
+      } finally {
+        await giveBack(connection);
+      }
+      // Without a connection, which others want: the other server may take its time.
+      if (fate === 'elsewhere' && session !== null) gone ||= await endpoint.hasReplaced(session);
+      if (!gone && ++looks < LOOKS) await pause(endpoint.clock, NEXT_LOOK_MILLIS);
     }
+    throw error;
   } finally {
     endpoint.off('move', onMove);
   }
+}
+
+/** What has become of the server of a session that was lost, as a connection that answers tells. */
+type Fate =
+  | 'gone'
+  | 'there'
+  /** The connection leads to the same service: its server can be asked on it. */
+  | 'here'
+  /** It leads to another one. */
+  | 'elsewhere';
+
+function fateKnownTo(endpoint: Endpoint, session: LostSession, socket: TrackedSocket | undefined): Fate {
+  const at = socket?.service;
+  if (at?.address !== session.service.address || at.port !== session.service.port) {
+    return endpoint.isAbandoned(session) ? 'gone' : 'elsewhere';
+  }
+  // One of the same server's sessions, whatever else was seen there.
+  if ((socket?.openedAt ?? Infinity) < session.lostAt) return 'there';
+  return endpoint.isAbandoned(session) ? 'gone' : 'here';
+}
+
+async function fateSaid(
+  { clock }: Endpoint,
+  session: LostSession,
+  ask: () => Promise<Uptime | null>,
+): Promise<'gone' | 'there'> {
+  const askedAt = clock.now();
+  try {
+    const uptime = await ask();
+    return uptime !== null && isSuccessor(uptime, session, askedAt) ? 'gone' : 'there';
+  } catch {
+    return 'there';
+  }
+}
+
+function pause(clock: Clock, millis: number): Promise<void> {
+  return new Promise((resolve) => void clock.setAwaited(resolve, millis));
 }
 
 function isDead(error: Error): boolean {
@@ -83,8 +146,12 @@ function isDead(error: Error): boolean {
 }
 
 /** The event `replay`: of the statement its first word, never a value. */
-export function tellReplay(endpoint: Endpoint, sql: string, { why }: Again, error: Error): void {
-  const outcome = outcomeOf(error) ?? 'unknown';
+export function tellReplay(
+  endpoint: Endpoint,
+  sql: string,
+  { why }: Again,
+  { error, outcome = 'unknown' }: Lost,
+): void {
   const [statement = ''] = /[a-z]+/i.exec(sql) ?? [];
   endpoint.noteReplay(() => ({ outcome, why, statement: statement.toLowerCase(), error }));
 }

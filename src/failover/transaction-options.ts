@@ -10,18 +10,25 @@ export interface TransactionOptions {
   readonly accessMode?: 'read write' | 'read only' | undefined;
   /**
    * How often the function is run again, from its beginning and on a new transaction, after a connection that was lost
-   * before COMMIT was sent, and after a serialization failure or a deadlock. What it does outside of the database is
-   * done again too.
+   * before COMMIT was sent, and after a serialization failure or a deadlock of its own statements that no savepoint has
+   * undone. What it does outside of the database is done again too.
    * @defaultValue 0
    */
   readonly retries?: number | undefined;
   /**
    * A table, `NAME` or `SCHEMA.NAME`, with a unique text column `id`, into which the transaction writes an id of its own.
-   * Where the answer to COMMIT is lost, the row tells whether it was done.
+   * Where the answer to COMMIT is lost, the row tells whether it was done. One whose row would tell nothing is refused
+   * with `INVALID_OPTION`, and the transaction rolled back: a view, a temporary, unlogged or foreign table, one of a
+   * MySQL engine that keeps no transactions, one that keeps another id than it is given, in PostgreSQL one with a trigger
+   * for each row that comes. Without a schema it is looked for on the search path of PostgreSQL's session,
+   * and in the database of MySQL's login.
    * @defaultValue none
    */
   readonly marker?: string | undefined;
-  /** Ends it before COMMIT is sent, by closing its connection; a statement under way goes on until the server notices. */
+  /**
+   * Ends it before COMMIT is sent, whatever it waits for, by closing its connection; a statement under way goes on until
+   * the server notices, and a function that waits for something else until that is there.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,12 +1,13 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import { Surroundings } from '../async-context.js';
 import { CommitUnknownError, EipPoolError, messageOf } from '../errors.js';
 import { invalidOption } from '../options.js';
-import { noteOutcome, outcomeOf } from '../outcome/outcome.js';
+import { noteOutcome, noteTransactionOutcome, outcomeOf } from '../outcome/outcome.js';
 import type { Dialect } from '../outcome/statement.js';
-import { onAbort } from './abort.js';
+import { Cancellation } from './abort.js';
+import { Attempt, type Failed } from './transaction-attempt.js';
 import { readTransactionOptions, type ReadTransactionOptions, type TransactionOptions } from './transaction-options.js';
-import { Attempt, type Scope } from './transaction-scope.js';
+import type { Scope } from './transaction-scope.js';
 
 /** A leased connection with at most one transaction on it, as an adapter provides it. */
 export interface Session {
@@ -21,6 +22,13 @@ export interface Session {
   commit(): Promise<boolean>;
   /** As the server said with its last reply; `failed` takes nothing but its end. */
   readonly status: 'none' | 'open' | 'failed';
+  /**
+   * Whether a statement ended the transaction that was begun: the status cannot tell, where another one was begun in the
+   * same breath. Undefined where that is not known after all.
+   */
+  readonly left?: boolean | undefined;
+  /** Whether a ROLLBACK left something undone, as in tables that keep no transactions. */
+  readonly remains?: boolean | undefined;
   /** Its connection has ended. */
   readonly lost: boolean;
   /** Back to the pool, or closed if it is broken. */
@@ -52,18 +60,16 @@ export interface TransactionAdapter<Tx, S extends Session> {
 interface LostCommit<T> {
   readonly marker: Marker | null;
   readonly value: T;
-  readonly cause: unknown;
+  readonly cause: object;
 }
 
 /** What one run came to. */
-type Result<T> =
-  | { readonly kind: 'committed'; readonly value: T }
-  | { readonly kind: 'failed'; readonly error: unknown; readonly again: boolean };
+type Result<T> = { readonly kind: 'committed'; readonly value: T } | Failed;
 
 /** Design, pools rule 6: the transactions of one pool. */
 export class Transactions<Tx, S extends Session> {
   readonly #adapter: TransactionAdapter<Tx, S>;
-  readonly #scopes: AsyncLocalStorage<Scope<Tx>> = new AsyncLocalStorage();
+  readonly #surroundings: Surroundings<Scope<Tx>> = new Surroundings();
 
   constructor(adapter: TransactionAdapter<Tx, S>) {
     this.#adapter = adapter;
@@ -71,12 +77,17 @@ export class Transactions<Tx, S extends Session> {
 
   async run<T>(fn: (tx: Tx) => Promise<T> | T, input?: TransactionOptions): Promise<T> {
     const options = readTransactionOptions(input);
-    const outer = this.#scopes.getStore();
-    if (outer?.open === true) return await this.#nest(outer, fn, options);
-    for (let left = options.retries; ; left--) {
-      const result = await this.#once(fn, options);
-      if (result.kind === 'committed') return result.value;
-      if (!result.again || left === 0 || options.signal?.aborted === true) throw result.error;
+    const outer = this.#surroundings.scope;
+    if (outer !== null) return await this.#nest(outer, fn, options);
+    const cancellation = new Cancellation(options.signal);
+    try {
+      for (let left = options.retries; ; left--) {
+        const result = await this.#once(fn, options, cancellation);
+        if (result.kind === 'committed') return result.value;
+        if (!result.again || left === 0 || cancellation.requested) throw result.error;
+      }
+    } finally {
+      cancellation.end();
     }
   }
 
@@ -88,49 +99,48 @@ export class Transactions<Tx, S extends Session> {
     return outer.transaction(fn);
   }
 
-  async #once<T>(fn: (tx: Tx) => Promise<T> | T, options: ReadTransactionOptions): Promise<Result<T>> {
-    const session = await this.#begin(options);
-    const attempt = new Attempt(this.#adapter, session, this.#scopes);
-    const stop = attempt.obey(options.signal);
+  async #once<T>(
+    fn: (tx: Tx) => Promise<T> | T,
+    options: ReadTransactionOptions,
+    cancellation: Cancellation,
+  ): Promise<Result<T>> {
+    const session = await this.#begin(options, cancellation);
+    const attempt = new Attempt(this.#adapter, session, this.#surroundings, cancellation);
     try {
-      const value = await attempt.work(fn);
+      const value = await cancellation.race(attempt.work(fn));
       const marker = options.marker === null ? null : { table: options.marker, id: randomUUID() };
       if (marker !== null) await attempt.statement('insert into', () => session.mark(marker.table, marker.id));
       await attempt.statement('select', () => session.beforeCommit());
-      stop();
       return await this.#commit(attempt, session, marker, value);
     } catch (error) {
       return await attempt.fail(error);
     } finally {
-      stop();
       attempt.close();
     }
   }
 
   /** A connection that breaks at BEGIN has done nothing, so that one costs no retry. */
-  async #begin(options: ReadTransactionOptions): Promise<S> {
+  async #begin(options: ReadTransactionOptions, cancellation: Cancellation): Promise<S> {
     for (let attempt = 1; ; attempt++) {
-      const session = await this.#lease(options.signal);
+      const session = await this.#lease(cancellation);
       try {
-        await session.begin(options);
+        await cancellation.race(session.begin(options));
         return session;
       } catch (error) {
+        const again = session.lost && !this.#adapter.isTimeOut(error) && attempt === 1;
         session.release(true);
-        if (outcomeOf(error) === undefined || this.#adapter.isTimeOut(error) || attempt > 1) throw error;
+        if (cancellation.requested) throw error;
+        if (outcomeOf(error) === 'unknown') noteOutcome(error, 'rejected');
+        if (!again) throw error;
       }
     }
   }
 
-  async #lease(signal: AbortSignal | null): Promise<S> {
-    if (signal === null) return await this.#adapter.open();
-    signal.throwIfAborted();
+  async #lease(cancellation: Cancellation): Promise<S> {
+    cancellation.throwIfRequested();
     const opening = this.#adapter.open();
-    let stop = (): void => {};
-    const aborted = new Promise<never>((_, reject) => {
-      stop = onAbort(signal, () => reject(signal.reason as Error));
-    });
     try {
-      return await Promise.race([opening, aborted]);
+      return await cancellation.race(opening);
     } catch (error) {
       // One that comes all the same is for somebody else.
       opening.then(
@@ -138,8 +148,6 @@ export class Transactions<Tx, S extends Session> {
         () => {},
       );
       throw error;
-    } finally {
-      stop();
     }
   }
 
@@ -149,23 +157,32 @@ export class Transactions<Tx, S extends Session> {
     try {
       committed = await session.commit();
     } catch (error) {
-      const outcome = outcomeOf(error);
-      // Nothing was sent, or the server refused it, as for a deferred constraint: it is rolled back.
-      if (outcome === 'not-sent' || (outcome !== 'unknown' && !session.lost)) return await attempt.fail(error);
+      const cause = attempt.own(error as object);
+      if (this.#isRefused(session, error)) return await attempt.notCommitted(cause);
       // The pool may have no room for another connection until this one is given back.
       attempt.close();
-      return await this.#afterLostCommit(attempt, session, { marker, value, cause: error });
+      return await this.#afterLostCommit(attempt, session, { marker, value, cause });
     }
     if (committed) return { kind: 'committed', value };
     const cause = attempt.firstError;
-    const error = new EipPoolError(
-      'TRANSACTION_FAILED',
-      `COMMIT was answered with ROLLBACK, since a statement before it had failed: ${messageOf(cause)}; ` +
-        'an error of a statement must not be caught and ignored, except around a nested transaction',
-      { cause },
+    const error = attempt.own(
+      new EipPoolError(
+        'TRANSACTION_FAILED',
+        `COMMIT was answered with ROLLBACK, since a statement before it had failed: ${messageOf(cause)}; ` +
+          'an error of a statement must not be caught and ignored, except around a nested transaction',
+        { cause },
+      ),
     );
     attempt.judge(error);
-    return { kind: 'failed', error, again: !attempt.unsure && this.#adapter.isConflict(cause) };
+    return { kind: 'failed', error, again: !attempt.unsure && attempt.isConflict(cause) };
+  }
+
+  /** Nothing was sent, or the server refused it, as for a deferred constraint: it is rolled back. */
+  #isRefused({ lost }: S, error: unknown): boolean {
+    const outcome = outcomeOf(error);
+    if (outcome === 'not-sent') return true;
+    // A pooler may say of its own connection that it was lost, and keep the one to its client.
+    return outcome !== 'unknown' && !lost && !this.#adapter.isTimeOut(error) && !speaksOfConnection(error);
   }
 
   async #afterLostCommit<T>(attempt: Attempt<Tx, S>, session: S, commit: LostCommit<T>): Promise<Result<T>> {
@@ -180,7 +197,7 @@ export class Transactions<Tx, S extends Session> {
       case 'committed':
         return { kind: 'committed', value };
       case 'rolled-back':
-        if (!attempt.unsure) noteOutcome(cause, 'rejected');
+        if (!attempt.unsure) noteTransactionOutcome(cause, 'rejected');
         return { kind: 'failed', error: cause, again: !attempt.unsure && !this.#adapter.isTimeOut(cause) };
       case 'unknown': {
         const message =
@@ -190,4 +207,10 @@ export class Transactions<Tx, S extends Session> {
       }
     }
   }
+}
+
+/** Class 08 of SQLSTATE: connection exception. */
+function speaksOfConnection(error: unknown): boolean {
+  const { code, sqlState } = (error ?? {}) as { readonly code?: unknown; readonly sqlState?: unknown };
+  return [code, sqlState].some((state) => typeof state === 'string' && /^08\w{3}$/.test(state));
 }

@@ -6,6 +6,8 @@ import type { TrackedSocket } from '../sockets/tracked-socket.js';
 export class Trouble {
   readonly #failures: Map<Address, unknown> = new Map();
   #cause: unknown = null;
+  /** What is told of all that; null until somebody is told. In an outage very many are. */
+  #told: string | null = null;
 
   /** The last failure; null if there was none. */
   get cause(): unknown {
@@ -15,6 +17,7 @@ export class Trouble {
   note(failures: ReadonlyMap<Address, unknown>, cause: unknown): void {
     for (const [address, failure] of failures) this.#failures.set(address, failure);
     if (cause != null) this.#cause = cause;
+    this.#told = null;
   }
 
   /** An attempt that its caller waits for no longer. */
@@ -22,21 +25,23 @@ export class Trouble {
     const tried = new Map(failures);
     // One that waits for its turn at an address has not tried it.
     const address = state.kind === 'dialling' || state.kind === 'handshake' ? state.address : null;
-    const silent = new Error('the log-in there was not answered');
     // What an earlier one met says more than that this one had no time left.
     const unknown = address !== null && !this.#failures.has(address);
+    const silent = unknown ? new Error('the log-in there was not answered') : null;
     if (unknown) tried.set(address, silent);
-    this.note(tried, lastError ?? (unknown ? silent : null));
+    this.note(tried, lastError ?? silent);
   }
 
-  /** `opening` is what the driver would have said; applications look for it. */
-  deadlineError(opening: string, name: string, waitedMillis: number, counts: PoolCounts): EipPoolError {
-    const tried = [...this.#failures].map(([address, failure]) => `${address} (${messageOf(failure)})`).join(', ');
-    return new EipPoolError(
+  deadlineError({ said, name, waitedMillis, paused, pool }: Waited): EipPoolError {
+    const millis = Math.round(waitedMillis);
+    const why = paused
+      ? `the pool is paused, and was not resumed for ${millis} ms`
+      : `no usable server behind ${name} for ${millis} ms; ${(this.#told ??= this.#tell())}`;
+    const { total, opening, active, idle, waiting } = pool;
+    return withoutStack(
       'DEADLINE_EXCEEDED',
-      `${opening}: no usable server behind ${name} for ${Math.round(waitedMillis)} ms; ` +
-        `tried: ${tried || 'no address'}; last cause: ${this.#cause === null ? 'none yet' : messageOf(this.#cause)}; ` +
-        `pool: total ${counts.total}, active ${counts.active}, idle ${counts.idle}, waiting ${counts.waiting}`,
+      `${said}: ${why}; ` +
+        `pool: total ${total}, active ${active}, idle ${idle}, waiting ${waiting}, opening ${opening}`,
       { cause: this.#cause },
     );
   }
@@ -44,12 +49,44 @@ export class Trouble {
   clear(): void {
     this.#failures.clear();
     this.#cause = null;
+    this.#told = null;
   }
+
+  #tell(): string {
+    const tried = [...this.#failures].map(([address, failure]) => `${address} (${messageOf(failure)})`).join(', ');
+    const cause = this.#cause === null ? 'none yet' : messageOf(this.#cause);
+    return `tried: ${tried || 'no address'}; last cause: ${cause}`;
+  }
+}
+
+/** It comes from a timer, so its stack leads to no caller; in an outage it is made for very many. */
+function withoutStack(...given: ConstructorParameters<typeof EipPoolError>): EipPoolError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new EipPoolError(...given);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/** How a caller waited in vain. */
+export interface Waited {
+  /** What the driver would have said; applications look for it. */
+  readonly said: string;
+  readonly name: string;
+  readonly waitedMillis: number;
+  /** Whether it waited for a pause to end. */
+  readonly paused: boolean;
+  readonly pool: PoolCounts;
 }
 
 export interface PoolCounts {
   readonly total: number;
+  /** Leases. */
   readonly active: number;
   readonly idle: number;
   readonly waiting: number;
+  /** Connections that are being made, and are in nobody's hands yet. */
+  readonly opening: number;
 }

@@ -1,4 +1,5 @@
 import genericPool from 'generic-pool';
+import type { Bounded } from '../failover/acquire-deadlines.js';
 
 /**
  * Every private member of generic-pool that this adapter touches, in one place; test/generic-pool/internals.test.ts
@@ -6,14 +7,17 @@ import genericPool from 'generic-pool';
  */
 
 /** One waiting caller. */
-export interface Request {
+export interface Request extends Bounded {
   readonly state: string;
+  resolve(resource: unknown): void;
   reject(error: unknown): void;
 }
 
 interface Queue {
+  readonly length: number;
   readonly _slots: readonly Iterable<Request>[];
   enqueue(request: Request, priority?: number): void;
+  dequeue(): Request | undefined;
 }
 
 interface PooledResource {
@@ -29,10 +33,15 @@ interface PoolPrivate {
   readonly _draining: boolean;
   readonly _waitingClientsQueue: TellingQueue;
   readonly _allObjects: Set<PooledResource>;
-  readonly _availableObjects: { iterator(): Iterator };
+  readonly _availableObjects: { readonly length: number; iterator(): Iterator };
+  readonly _testOnBorrowResources: { readonly size: number };
+  readonly _factoryCreateOperations: { readonly size: number };
   readonly _resourceLoans: Map<unknown, { readonly pooledResource: PooledResource }>;
+  readonly _Promise: PromiseConstructor;
   _dispense(): void;
+  _createResource(): void;
   _destroy(resource: PooledResource): void;
+  _addPooledResourceToAvailableObjects(resource: PooledResource): void;
   _dispatchPooledResourceToNextWaitingClient(resource: PooledResource): boolean;
 }
 
@@ -51,14 +60,23 @@ interface Driver {
 }
 
 const driver = genericPool as unknown as Driver;
+const PENDING = 'PENDING';
 
-/** Remembers the request that `acquire` has just made. */
 class TellingQueue extends driver.PriorityQueue {
+  /** The request that `acquire` is just making. */
   newest: Request | undefined;
 
   override enqueue(request: Request, priority?: number): void {
     this.newest = request;
     super.enqueue(request, priority);
+  }
+
+  /** A caller whose time is over keeps its place until it comes to it, where it must not use up what another could get. */
+  override dequeue(): Request | undefined {
+    for (;;) {
+      const next = super.dequeue();
+      if (next === undefined || next.state === PENDING) return next;
+    }
   }
 }
 
@@ -68,29 +86,72 @@ export abstract class StockPool extends driver.Pool {
     super(driver.DefaultEvictor, driver.Deque, TellingQueue, factory, options);
   }
 
-  /** Asked when a caller gets it. What he must not get is destroyed, and he keeps his turn. */
+  /** Asked before anybody is served: may the pool hand out anything, or make it for a caller, now? */
+  protected abstract mayServe(): boolean;
+
+  /** Asked when a caller gets it. What no caller may get is destroyed, and the caller keeps its turn. */
   protected abstract mayLend(resource: unknown): boolean;
 
+  override _dispense(): void {
+    if (this.mayServe()) super._dispense();
+  }
+
   override _dispatchPooledResourceToNextWaitingClient(resource: PooledResource): boolean {
+    if (!this.mayServe()) {
+      this._addPooledResourceToAvailableObjects(resource);
+      return false;
+    }
     if (this.mayLend(resource.obj)) return super._dispatchPooledResourceToNextWaitingClient(resource);
-    this._destroy(resource);
+    // `clear()` may have destroyed it while it was on its way.
+    if (this._allObjects.has(resource)) this._destroy(resource);
     this._dispense();
     return false;
   }
 }
 
-/** The request of the `acquire` that has just returned; undefined if it was refused, or has its resource already. */
-export function takeWaiting(pool: object): Request | undefined {
+/** What `acquire` returned, and its request; undefined if it was refused, or has its resource already. */
+export interface Acquired {
+  readonly promise: Promise<unknown>;
+  readonly request: Request | undefined;
+}
+
+export function acquired(pool: object, acquire: () => Promise<unknown>): Acquired {
   const { _waitingClientsQueue: queue } = priv(pool);
-  const request = queue.newest;
   queue.newest = undefined;
-  return request?.state === 'PENDING' ? request : undefined;
+  const promise = acquire();
+  const request = queue.newest as Request | undefined;
+  return { promise, request: request?.state === PENDING ? request : undefined };
+}
+
+/** The pool's own kind of promise, for a caller who is refused. */
+export function refused(pool: object, error: Error): Promise<never> {
+  return priv(pool)._Promise.reject(error);
+}
+
+/** Tells when a request is settled, by whomever; `explain` says what its caller is told of an error. */
+export function onSettled(request: Request, settled: () => void, explain: (error: unknown) => unknown): void {
+  const { resolve, reject } = request;
+  request.resolve = (resource) => {
+    settled();
+    resolve.call(request, resource);
+  };
+  request.reject = (error) => {
+    settled();
+    reject.call(request, explain(error));
+  };
 }
 
 /** The requests of all who wait. */
 export function allWaiting(pool: object): Request[] {
   const { _waitingClientsQueue: queue } = priv(pool);
-  return queue._slots.flatMap((slot) => [...slot]).filter(({ state }) => state === 'PENDING');
+  return queue._slots.flatMap((slot) => [...slot]).filter(({ state }) => state === PENDING);
+}
+
+/** Which place in the queue one more caller would get; 0 if there is a resource for it, or room for one. */
+export function nextPlace(pool: genericPool.Pool<unknown>): number {
+  const { _allObjects: all, _availableObjects: idle, _testOnBorrowResources: tested } = priv(pool);
+  const free = pool.max - (all.size - idle.length - tested.size);
+  return Math.max(0, priv(pool)._waitingClientsQueue.length + 1 - free);
 }
 
 function priv(pool: object): PoolPrivate {
@@ -99,6 +160,16 @@ function priv(pool: object): PoolPrivate {
 
 export function isDraining(pool: object): boolean {
   return priv(pool)._draining;
+}
+
+/** How many resources the factory is making. */
+export function openingCount(pool: object): number {
+  return priv(pool)._factoryCreateOperations.size;
+}
+
+/** Makes one for nobody in particular. */
+export function makeOne(pool: object): void {
+  priv(pool)._createResource();
 }
 
 /** Takes an idle resource out, so that nobody gets it; the returned function destroys it. Null if it is not idle. */

@@ -1,125 +1,120 @@
 import type { Address } from '../endpoint/address.js';
-import type { Answer } from '../endpoint/answer.js';
-import { answerLookup, type LookupFunction } from '../endpoint/lookup.js';
 import { EipPoolError } from '../errors.js';
 import type { ReadFailoverOptions, Route } from '../failover/options.js';
-import { networkRefusal } from '../failover/refusal.js';
-import { Trouble } from '../failover/trouble.js';
-import { Waits } from '../failover/waits.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { deadline } from '../sockets/deadline.js';
 import { backoff } from '../sockets/gate.js';
-import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import { allWaiting, dispense, type Request, takeIdle, uncount } from './internals.js';
-import type { Factory, Target } from './options.js';
+import { Attempt } from './attempt.js';
+import type { Callers, Pooled } from './callers.js';
+import { dispense, takeIdle, uncount } from './internals.js';
+import type { Factory } from './options.js';
 import { type PoolSide, Resource } from './resource.js';
 
-/** How long a ping may take where no socket of ours tells how long a connect does. */
-const PING_MILLIS = 250;
+/** How long a ping may take where no socket of ours tells how long a connect does; longer where leases have long to drain. */
+const SILENCE_MILLIS = 500;
+const LONGEST_SILENCE_MILLIS = 3_000;
 
 /** What of the pool the keeper needs. */
-export interface Pooled {
-  readonly size: number;
-  readonly available: number;
-  readonly borrowed: number;
-  readonly pending: number;
+export interface KeptPool extends Pooled {
   isBorrowedResource(resource: unknown): boolean;
   /** generic-pool's own. */
   destroyBorrowed(resource: unknown): Promise<void>;
 }
 
-/** What a pool of generic-pool's lacks when its name moves. */
+export interface KeeperOptions {
+  readonly factory: Factory<unknown>;
+  readonly route: Route;
+  readonly port: number;
+  readonly failover: ReadFailoverOptions;
+  readonly callers: Callers;
+}
+
+/** What a pool of generic-pool's lacks when its name moves: its resources are where the name points. */
 export class Keeper {
   readonly endpoint: Endpoint;
-  readonly #factory: Factory<unknown>;
-  readonly #port: number;
-  readonly #failover: ReadFailoverOptions;
-  readonly #owned: boolean;
-  readonly #waits: Waits<Request>;
-  readonly #trouble: Trouble = new Trouble();
+  readonly #options: KeeperOptions;
+  readonly #callers: Callers;
   readonly #resources: Map<unknown, Resource> = new Map();
-  /** Destroyed by the pool while they were borrowed: their borrowers may still give them back. */
-  readonly #destroyed: WeakSet<object> = new WeakSet();
+  /** Destroyed by the pool while they were borrowed: their borrowers may still give them back, once. */
+  readonly #cutOff: { readonly objects: WeakSet<object>; readonly others: Set<unknown> } = {
+    objects: new WeakSet(),
+    others: new Set(),
+  };
   readonly #usable: Set<Resource> = new Set();
-  readonly #onMove = (): void => this.#moved();
+  readonly #leave: () => void;
   readonly #side: PoolSide;
-  #pool: Pooled | null = null;
+  #pool: KeptPool | null = null;
   #failures = 0;
   #unscathed = true;
-  readonly #making: Set<AbortController> = new Set();
+  readonly #attempts: Set<Attempt> = new Set();
   /** Ends the pauses before their time. */
   readonly #wakers: Set<() => void> = new Set();
 
-  constructor(factory: Factory<unknown>, route: Route, port: number, failover: ReadFailoverOptions) {
+  constructor(options: KeeperOptions) {
+    const { factory, route, failover, callers } = options;
     this.endpoint = route.endpoint;
-    this.#owned = route.owned;
-    this.#factory = factory;
-    this.#port = port;
-    this.#failover = failover;
-    this.#waits = new Waits(this.endpoint.clock, failover.deadlineMillis, (request, waited) => {
-      this.#expire(request, waited);
-    });
+    this.#options = options;
+    this.#callers = callers;
     this.#side = {
       drainMillis: failover.drainMillis,
+      has: (address) => this.endpoint.has(address),
       isBorrowed: (value) => this.#pool?.isBorrowedResource(value) === true,
-      ping: (value) => this.#factory.ping?.(value),
+      ping: factory.ping && (async (value) => void (await factory.ping?.(value))),
       retire: (entry) => this.#retire(entry),
+      lost: (entry) => this.#lost(entry),
     };
-    this.endpoint.on('move', this.#onMove);
+    const forget = [
+      this.endpoint.onMove(() => this.#moved()),
+      // A resource of the factory's own has no socket that the endpoint knows.
+      this.endpoint.neededWhile(() => this.#resources.size > 0 || this.#callers.all().length > 0),
+    ];
+    this.#leave = () => forget.forEach((each) => each());
   }
 
-  attach(pool: Pooled): void {
+  attach(pool: KeptPool): void {
     this.#pool = pool;
+    this.#callers.attach(pool, () => this.#usable.size > 0);
   }
 
   /** The factory's `create`, with a place to connect to, and with a pause after a failure. */
   async create(): Promise<unknown> {
-    const { clock } = this.endpoint;
     for (;;) {
       let address: Address = '';
       try {
         ({ address } = await this.#target());
         const made = await this.#make(address);
-        if (made !== null) return made;
+        if (made !== null) return made.value;
       } catch (error) {
-        this.#trouble.note(new Map(address === '' ? [] : [[address, error]]), error);
-        if (this.#neverFollowed) for (const request of this.#waiting()) request.reject(error);
-        const refusal = networkRefusal(error);
-        if (refusal?.kind === 'not-ready') this.endpoint.report(address, refusal.condition, error);
-        // generic-pool creates the next one at once.
-        await this.#pause(backoff(this.#failures++, clock.random()));
+        await this.#failed(address, error);
         throw error;
       }
     }
   }
 
-  /** Is there nothing that a caller has to be asked, or wait for, but his turn? */
-  get isCalm(): boolean {
-    return this.#usable.size > 0 && !this.endpoint.slept;
+  /** Why no caller can be served that comes now: the name has had no good answer yet, and none is to be had. */
+  get refusal(): Error | null {
+    return this.#neverFollowed ? this.endpoint.refusal : null;
   }
 
-  /** Rejects where a caller would wait for a name that has had no good answer yet. */
-  async ready(): Promise<void> {
-    const { refusal } = this.endpoint;
-    if (refusal !== null && this.#neverFollowed) throw refusal;
-    if (this.endpoint.slept) await this.endpoint.wake();
+  /** False after the process was suspended, until the name was asked; then the pool serves whoever waits. */
+  isAwake(pool: object): boolean {
+    if (!this.endpoint.slept) return true;
+    void this.endpoint.wake().then(() => dispense(pool));
+    return false;
   }
 
   async destroy(value: unknown): Promise<void> {
     const entry = this.#resources.get(value);
     this.#forget(value);
     try {
-      await this.#factory.destroy(value);
+      await this.#options.factory.destroy(value);
     } finally {
-      entry?.socket?.expectEnd();
+      entry?.expectEnd();
     }
   }
 
   isGood(value: unknown): boolean {
-    const entry = this.#resources.get(value);
-    return (
-      entry !== undefined && !entry.retired && this.endpoint.has(entry.address) && entry.socket?.destroyed !== true
-    );
+    return this.#resources.get(value)?.isCurrent === true;
   }
 
   /** Nothing has been lost so far: whatever is given back may be kept, and is looked at when it is borrowed again. */
@@ -127,42 +122,29 @@ export class Keeper {
     return this.#unscathed;
   }
 
-  wasDestroyed(value: unknown): boolean {
-    return typeof value === 'object' && value !== null && this.#destroyed.has(value);
-  }
-
-  /** A caller waits: for a server, if there is no resource at all. */
-  wait(request: Request): void {
-    if (this.#usable.size === 0) this.#waits.begin(request);
-  }
-
-  settled(request: Request): void {
-    this.#waits.end(request);
-  }
-
-  /** While there is no server, generic-pool's own time-out says what the pool has met. */
-  explain(error: unknown): unknown {
-    const timedOut = error instanceof Error && error.message === TIMED_OUT && this.#usable.size === 0;
-    return timedOut ? this.#deadlineError(this.#failover.deadlineMillis) : error;
+  /** Did the pool destroy it in its borrower's hands, who now gives it back? */
+  takesBack(value: unknown): boolean {
+    const { objects, others } = this.#cutOff;
+    return typeof value === 'object' && value !== null ? objects.delete(value) : others.delete(value);
   }
 
   /** The pool is drained and cleared. */
   close(): void {
-    this.#waits.endAll();
-    this.endpoint.off('move', this.#onMove);
+    this.#callers.close();
+    this.#leave();
     this.#wake();
-    if (this.#owned) this.endpoint.close();
+    if (this.#options.route.owned) this.endpoint.close();
   }
 
   /** A wrong name, or one seen from outside its VPC, must not look like a failover. */
   get #neverFollowed(): boolean {
-    return this.endpoint.current === null && !this.#failover.waitAtStart;
+    return this.endpoint.current === null && !this.#options.failover.waitAtStart;
   }
 
   async #target(): Promise<{ readonly address: Address }> {
     const { refusal } = this.endpoint;
     if (refusal !== null) throw refusal;
-    const { addresses } = await this.endpoint.ready();
+    const { addresses } = await this.endpoint.known();
     // The next of several after each failure.
     const address = addresses[this.#failures % addresses.length];
     if (address === undefined) throw new EipPoolError('NO_ADDRESS', `${this.endpoint.name} has no address`);
@@ -170,69 +152,70 @@ export class Keeper {
   }
 
   /** Null where the name left the address meanwhile: that is no failure of anything. */
-  async #make(address: Address): Promise<unknown> {
-    const controller = new AbortController();
-    let socket: TrackedSocket | null = null;
-    const target: Target = {
-      address,
-      port: this.#port,
-      host: this.endpoint.name,
-      connect: () => (socket = this.#connect()),
-      lookup: this.#lookup(address),
-      signal: controller.signal,
-    };
-    let value: unknown;
-    this.#making.add(controller);
+  async #make(address: Address): Promise<Resource | null> {
+    const { factory, port, failover } = this.#options;
+    const attempt = new Attempt(this.endpoint, port, address);
+    this.#attempts.add(attempt);
     try {
-      value = await this.#factory.create(target);
+      const value = await factory.create(attempt.target);
+      const writable = failover.role === 'any' || (await this.#isWritable(value));
+      const sockets = attempt.sockets();
+      const entry = new Resource(this.#side, value, address, sockets ?? []);
+      if (sockets !== null && entry.isCurrent && writable) return this.#adopt(attempt, entry);
+      this.#discard(value);
+      if (!writable) throw attempt.readOnly();
     } catch (error) {
-      const notReady = networkRefusal(error)?.kind === 'not-ready';
-      (socket as TrackedSocket | null)?.settle(notReady ? 'unusable' : 'answered', 'refusing', error);
-      if (!this.endpoint.has(address)) return null;
-      throw error;
+      attempt.failed(error);
+      if (this.endpoint.has(address)) throw error;
     } finally {
-      this.#making.delete(controller);
+      this.#attempts.delete(attempt);
     }
-    const own = socket as TrackedSocket | null;
-    const entry = new Resource(this.#side, value, own?.dialledAddress ?? address, own);
-    if (!this.endpoint.has(entry.address) || own?.destroyed === true) {
-      void Promise.resolve(this.#factory.destroy(value)).catch(() => {});
-      return null;
+    return null;
+  }
+
+  async #isWritable(value: unknown): Promise<boolean> {
+    try {
+      return (await this.#options.factory.isWritable?.(value)) !== false;
+    } catch (error) {
+      this.#discard(value);
+      throw error;
     }
-    this.#adopt(entry);
-    return value;
   }
 
-  /** Until `create` is done, this is an attempt: the gate has the next ones wait, else all log in at the same time. */
-  #connect(): TrackedSocket {
-    const socket = this.endpoint.connect(this.#port);
-    socket.expectHandshake();
-    return socket;
+  /** It was never the pool's. */
+  #discard(value: unknown): void {
+    void (async () => await this.#options.factory.destroy(value))().catch(() => {});
   }
 
-  /** Of several addresses the one that the resource will be known by. */
-  #lookup(address: Address): LookupFunction {
-    const { name, refusal } = this.endpoint;
-    const ready = async (): Promise<Answer> => ({ ...(await this.endpoint.ready()), addresses: [address] });
-    return (hostname, options, callback) => answerLookup({ name, refusal, ready }, hostname, options, callback);
+  async #failed(address: Address, error: unknown): Promise<void> {
+    const { trouble } = this.#callers;
+    trouble.note(new Map(address === '' ? [] : [[address, error]]), error);
+    if (this.#neverFollowed) for (const request of this.#callers.all()) request.reject(error);
+    this.#callers.failed(error);
+    // generic-pool creates the next one at once.
+    await this.#pause(backoff(this.#failures++, this.endpoint.clock.random()));
   }
 
-  #adopt(entry: Resource): void {
+  #adopt(attempt: Attempt, entry: Resource): Resource {
     this.#resources.set(entry.value, entry);
     this.#usable.add(entry);
     this.#failures = 0;
-    this.#trouble.clear();
-    this.#waits.endAll();
-    entry.socket?.carry(entry);
-    entry.socket?.settle('usable');
-    entry.socket?.once('close', () => {
-      if (!entry.retired) this.#unscathed = false;
-      this.#lose(entry);
-      const destroyIdle = entry.retired || this.#pool === null ? null : takeIdle(this.#pool, entry.value);
-      entry.retired = true;
-      destroyIdle?.();
-    });
-    this.endpoint.report(entry.address, 'usable');
+    attempt.made();
+    if (!entry.hasSockets) this.endpoint.report(attempt.target, 'usable');
+    this.#callers.served();
+    return entry;
+  }
+
+  /** A socket that it lived on has closed. */
+  #lost(entry: Resource): void {
+    const pool = this.#pool;
+    if (pool === null || this.#resources.get(entry.value) !== entry) return;
+    if (entry.retired) return this.#cut(pool, entry);
+    this.#unscathed = false;
+    this.#lose(entry);
+    const destroyIdle = takeIdle(pool, entry.value);
+    entry.retired = true;
+    destroyIdle?.();
   }
 
   #retire(entry: Resource): (() => void) | null {
@@ -246,18 +229,19 @@ export class Keeper {
     return destroyIdle;
   }
 
-  #drain(pool: Pooled, entry: Resource): void {
+  /** What ends a socket of ours says why, which the driver's own goodbye would not; then it is cut. */
+  #drain(pool: KeptPool, entry: Resource): void {
     uncount(pool, entry.value);
-    const cut = (): void => this.#cut(pool, entry);
-    // What ends a socket of ours says why, which the driver's own goodbye would not.
-    if (entry.socket !== null) entry.socket.once('close', cut);
-    else this.endpoint.clock.set(cut, this.#failover.drainMillis);
+    if (!entry.hasSockets) this.endpoint.clock.set(() => this.#cut(pool, entry), this.#options.failover.drainMillis);
   }
 
   /** Its time to drain is over, or its address is dead. */
-  #cut(pool: Pooled, { value }: Resource): void {
-    if (!pool.isBorrowedResource(value)) return;
-    if (typeof value === 'object' && value !== null) this.#destroyed.add(value);
+  #cut(pool: KeptPool, entry: Resource): void {
+    const { value } = entry;
+    if (this.#resources.get(value) !== entry || !pool.isBorrowedResource(value)) return;
+    const { objects, others } = this.#cutOff;
+    if (typeof value === 'object' && value !== null) objects.add(value);
+    else others.add(value);
     void pool.destroyBorrowed(value);
   }
 
@@ -266,7 +250,7 @@ export class Keeper {
     this.#wake();
     this.#failures = 0;
     const left = [...this.#resources.values()].filter(
-      ({ socket, retired, address }) => socket === null && !retired && !this.endpoint.has(address),
+      (entry) => !entry.hasSockets && !entry.retired && !entry.isCurrent,
     );
     const leased = left.filter((entry) => entry.isLeased());
     const idle = left.filter((entry) => !leased.includes(entry));
@@ -277,19 +261,19 @@ export class Keeper {
   }
 
   async #examine(witness: Resource, leased: readonly Resource[]): Promise<void> {
-    try {
-      if (leased.length > 0) await this.#pinged(witness);
-    } catch {
-      for (const entry of leased) if (this.#pool !== null) this.#cut(this.#pool, entry);
-    }
+    const silent = leased.length > 0 && (await this.#isSilent(witness));
+    if (silent) for (const entry of leased) if (this.#pool !== null) this.#cut(this.#pool, entry);
     witness.goodbye();
   }
 
-  async #pinged(witness: Resource): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const late = (): void => reject(new Error(`no reply within ${PING_MILLIS} ms`));
-      const callOff = deadline(this.endpoint.clock, PING_MILLIS, late);
-      witness.ping().finally(callOff).then(resolve, reject);
+  /** No byte of it is ours to see, so only a ping that nothing comes of is evidence; one that fails has failed on this side. */
+  async #isSilent({ ping }: Resource): Promise<boolean> {
+    if (ping === undefined) return false;
+    const silenceMillis = Math.min(LONGEST_SILENCE_MILLIS, Math.max(SILENCE_MILLIS, this.#side.drainMillis / 4));
+    return await new Promise<boolean>((resolve) => {
+      const callOff = deadline(this.endpoint.clock, silenceMillis, () => resolve(true));
+      const settled = (): void => resolve(false);
+      ping().finally(callOff).then(settled, settled);
     });
   }
 
@@ -303,27 +287,12 @@ export class Keeper {
 
   /** The next caller cannot get it. Without any other, whoever waits now waits for a server. */
   #lose(entry: Resource): void {
-    if (!this.#usable.delete(entry) || this.#usable.size > 0) return;
-    for (const request of this.#waiting()) this.#waits.begin(request);
-  }
-
-  #waiting(): Request[] {
-    return this.#pool === null ? [] : allWaiting(this.#pool);
-  }
-
-  #expire(request: Request, waitedMillis: number): void {
-    request.reject(this.#deadlineError(waitedMillis));
-  }
-
-  #deadlineError(waitedMillis: number): EipPoolError {
-    const { size, available, borrowed, pending } = this.#pool ?? { size: 0, available: 0, borrowed: 0, pending: 0 };
-    const pool = { total: size, active: borrowed, idle: available, waiting: pending };
-    return this.#trouble.deadlineError(TIMED_OUT, this.endpoint.name, waitedMillis, pool);
+    if (this.#usable.delete(entry) && this.#usable.size === 0) this.#callers.boundAll();
   }
 
   /** Whatever is being made, or waited with, for an address that the name has left. */
   #wake(): void {
-    for (const controller of this.#making) controller.abort();
+    for (const attempt of this.#attempts) attempt.abort();
     for (const wake of this.#wakers) wake();
   }
 
@@ -341,6 +310,3 @@ export class Keeper {
     });
   }
 }
-
-/** generic-pool's own words. */
-const TIMED_OUT = 'ResourceRequest timed out';

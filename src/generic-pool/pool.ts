@@ -1,59 +1,57 @@
+import { inNobodysContext } from '../async-context.js';
 import type genericPool from 'generic-pool';
-import dns from 'node:dns';
-import { connect, isIP } from 'node:net';
-import type { LookupFunction } from '../endpoint/lookup.js';
-import { readFailoverOptions, routeOf } from '../failover/options.js';
+import { routeOf } from '../failover/options.js';
 import { integer } from '../options.js';
 import type { Endpoint } from '../sockets/endpoint.js';
-import { isDraining, StockPool, takeWaiting } from './internals.js';
+import { Callers } from './callers.js';
+import { dispense, isDraining, StockPool } from './internals.js';
 import { Keeper } from './keeper.js';
-import type { Factory, Options, Target } from './options.js';
+import { type Factory, fixedFactory, type Options, readFailover, wrapFactory } from './options.js';
 
 /** generic-pool's pool, whose resources follow a name. */
 export interface Pool<T> extends genericPool.Pool<T> {
   /** What the pool follows; null where there is no name that could move: then this is generic-pool's pool. */
   readonly endpoint: Endpoint | null;
+  /**
+   * For a planned switch: from now on nothing is handed out, and callers wait, each until its deadline. Resolves when no
+   * resource is borrowed.
+   */
+  pause(): Promise<void>;
+  /** Ends {@link pause}; one that had not resolved rejects with `PAUSE_ENDED`. */
+  resume(): void;
 }
 
 class FollowingPool extends StockPool {
+  readonly #callers: Callers;
   readonly #keeper: Keeper | null;
-  readonly #timesOut: boolean;
+  #isDrained = false;
+  #isCleared = false;
 
-  constructor(factory: Factory<unknown>, options: genericPool.Options, keeper: Keeper | null) {
-    super(keeper === null ? factory : wrapFactory(factory, keeper), options);
+  constructor(factory: object, options: genericPool.Options, callers: Callers, keeper: Keeper | null) {
+    super(factory, options);
+    this.#callers = callers;
     this.#keeper = keeper;
-    this.#timesOut = Boolean(options.acquireTimeoutMillis);
-    const destroyBorrowed = (resource: unknown): Promise<void> => super.destroy(resource);
-    keeper?.attach(Object.assign(this, { destroyBorrowed }));
+    const destroyBorrowed = (resource: unknown): Promise<void> => this.#ended(super.destroy(resource));
+    if (keeper === null) callers.attach(this, () => true);
+    else keeper.attach(Object.assign(this, { destroyBorrowed }));
+  }
+
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    return inNobodysContext(() => super.emit(event, ...args));
   }
 
   get endpoint(): Endpoint | null {
     return this.#keeper?.endpoint ?? null;
   }
 
+  /** Every caller comes by: while there is a resource, it gets generic-pool's own promise. */
   override acquire(priority?: number): Promise<unknown> {
-    const keeper = this.#keeper;
-    // Every caller comes by: while there is a resource, he gets generic-pool's own promise.
-    if (keeper === null) return super.acquire(priority);
-    if (!keeper.isCalm) return this.#enter(keeper, priority);
-    return this.#timesOut ? this.#explained(keeper, super.acquire(priority)) : super.acquire(priority);
+    if (this.#callers.areCalm || isDraining(this)) return super.acquire(priority);
+    return this.#callers.enter(this, () => super.acquire(priority), this.#keeper?.refusal ?? null);
   }
 
-  async #enter(keeper: Keeper, priority: number | undefined): Promise<unknown> {
-    await keeper.ready();
-    return await this.#explained(keeper, super.acquire(priority));
-  }
-
-  async #explained(keeper: Keeper, acquired: Promise<unknown>): Promise<unknown> {
-    const request = takeWaiting(this);
-    if (request !== undefined) keeper.wait(request);
-    try {
-      return await acquired;
-    } catch (error) {
-      throw keeper.explain(error);
-    } finally {
-      if (request !== undefined) keeper.settled(request);
-    }
+  protected override mayServe(): boolean {
+    return !this.#callers.pause.on && (this.#keeper === null || this.#keeper.isAwake(this));
   }
 
   /** Design, endpoint rule 1: the answer of the moment in which the caller gets it. */
@@ -64,30 +62,80 @@ class FollowingPool extends StockPool {
   /** One that the pool destroyed while it was borrowed may be given back all the same. */
   override release(resource: unknown): Promise<void> {
     const keeper = this.#keeper;
-    if (keeper === null || keeper.isUnscathed || keeper.isGood(resource)) return super.release(resource);
-    if (this.isBorrowedResource(resource)) return super.destroy(resource);
-    return keeper.wasDestroyed(resource) ? Promise.resolve() : super.release(resource);
+    if (keeper === null || keeper.isUnscathed || keeper.isGood(resource)) return this.#ended(super.release(resource));
+    if (this.isBorrowedResource(resource)) return this.#ended(super.destroy(resource));
+    return keeper.takesBack(resource) ? Promise.resolve() : super.release(resource);
   }
 
   override destroy(resource: unknown): Promise<void> {
-    const taken = this.#keeper?.wasDestroyed(resource) === true && !this.isBorrowedResource(resource);
-    return taken ? Promise.resolve() : super.destroy(resource);
+    const taken = !this.isBorrowedResource(resource) && this.#keeper?.takesBack(resource) === true;
+    return taken ? Promise.resolve() : this.#ended(super.destroy(resource));
   }
 
-  /** generic-pool has no other word for the end of a pool: after `drain()`, this is it. */
-  override async clear(): Promise<void> {
-    await super.clear();
-    if (isDraining(this)) this.#keeper?.close();
+  pause(): Promise<void> {
+    const paused = this.#callers.pause.begin();
+    this.#callers.boundAll();
+    return paused;
+  }
+
+  resume(): void {
+    const { pause } = this.#callers;
+    if (!pause.on) return;
+    pause.end();
+    this.#callers.resumed();
+    dispense(this);
+  }
+
+  /** Whoever waits for a pause to end would keep it from being drained. */
+  override drain(): Promise<void> {
+    if (this.#callers.pause.on) {
+      for (const request of this.#callers.all()) request.reject(new Error('pool is draining and cannot accept work'));
+    }
+    const drained = super.drain();
+    void drained.then(() => {
+      this.#isDrained = true;
+      this.#closeIfEnded();
+    });
+    return drained;
+  }
+
+  /** Settles when generic-pool's does. */
+  override clear(): Promise<void> {
+    const cleared = super.clear();
+    void cleared.then(() => {
+      this.#isCleared = true;
+      this.#closeIfEnded();
+    });
+    return cleared;
+  }
+
+  /**
+   * generic-pool has no other word for the end of a pool: it was drained, and cleared. One that is cleared first has to be
+   * cleared again, if what was borrowed then is there.
+   */
+  #closeIfEnded(): void {
+    if (this.#isDrained && this.#isCleared && this.size === 0) this.#keeper?.close();
+  }
+
+  /** A lease has ended. */
+  #ended(result: Promise<void>): Promise<void> {
+    if (this.#callers.pause.on) this.#callers.pause.released();
+    return result;
   }
 }
 
-function wrapFactory(factory: Factory<unknown>, keeper: Keeper): object {
-  const { validate } = factory;
-  return {
-    create: () => keeper.create(),
-    destroy: (resource: unknown) => keeper.destroy(resource),
-    ...(validate === undefined ? {} : { validate: (resource: unknown) => validate.call(factory, resource) }),
-  };
+const METHODS = ['create', 'destroy', 'validate', 'ping'] as const;
+
+/** What is made for one caller, and examined for another one, is everybody's: the factory runs in nobody's context. */
+function inNobodys(factory: Factory<unknown>): Factory<unknown> {
+  if (typeof factory !== 'object' || factory === null) return factory;
+  const own = Object.create(factory) as Record<string, unknown>;
+  for (const name of METHODS) {
+    if (typeof factory[name] !== 'function') continue;
+    own[name] = (...args: unknown[]) =>
+      inNobodysContext(() => Reflect.apply(factory[name] as () => unknown, factory, args));
+  }
+  return own as unknown as Factory<unknown>;
 }
 
 /**
@@ -99,28 +147,24 @@ function wrapFactory(factory: Factory<unknown>, keeper: Keeper): object {
  * @throws `INVALID_OPTION` that names the option
  */
 export function createPool<T>(factory: Factory<T>, options: Options = {}): Pool<T> {
-  const { host, port, follow, failover, endpoint, ...theirs } = options;
-  const own = factory as unknown as Factory<unknown>;
-  const read = readFailoverOptions(failover);
+  const { host, port, follow, endpoint } = options;
+  const own = inNobodys(factory);
+  const read = readFailover(options, own);
   const checkedPort = integer(0, 0, 65_535)(port, 'port');
-  const deadlineMillis = theirs.acquireTimeoutMillis || read.deadlineMillis;
+  const failover = { ...read, deadlineMillis: options.acquireTimeoutMillis || read.deadlineMillis };
   const route = routeOf({ follow, endpoint }, host ?? '');
-  const made = route === null ? fixed(own, host, checkedPort) : own;
-  const keeper = route === null ? null : new Keeper(own, route, checkedPort, { ...read, deadlineMillis });
-  return new FollowingPool(made, theirs, keeper) as unknown as Pool<T>;
-}
-
-/** An address does not move, but the factory gets it in the same way. */
-function fixed(factory: Factory<unknown>, host: string | undefined, port: number): Factory<unknown> {
-  if (host === undefined || isIP(host) === 0) return factory;
-  const target: Target = {
-    address: host,
-    port,
-    host,
-    connect: () => connect({ host, port, noDelay: true, keepAlive: true }),
-    lookup: dns.lookup as unknown as LookupFunction,
-    signal: new AbortController().signal,
-  };
-  const create = (): Promise<unknown> => factory.create(target);
-  return Object.assign(Object.create(factory) as Factory<unknown>, { create });
+  const callers = new Callers({
+    endpoint: route?.endpoint ?? null,
+    name: host ?? route?.endpoint.name ?? '',
+    failover,
+  });
+  if (route === null) {
+    return new FollowingPool(fixedFactory(own, host, checkedPort), options, callers, null) as unknown as Pool<T>;
+  }
+  const keeper = new Keeper({ factory: own, route, port: checkedPort, failover, callers });
+  const kept = wrapFactory(own, {
+    create: () => keeper.create(),
+    destroy: (resource) => keeper.destroy(resource),
+  });
+  return new FollowingPool(kept, options, callers, keeper) as unknown as Pool<T>;
 }

@@ -3,7 +3,7 @@ import { EipPoolError, messageOf } from '../errors.js';
 import { millis } from '../options.js';
 import type { Database, LabDatabase } from './database.js';
 import { type HostFault, isListening, passageOf } from './host-fault.js';
-import type { Network } from './lab-network.js';
+import type { Network, TcpFlow } from './lab-network.js';
 import { Listener } from './listener.js';
 import { type Backend, ProxiedConnection } from './proxied-connection.js';
 
@@ -36,6 +36,8 @@ export class LabHost {
   #port: number = 0;
   #fault: HostFault = { kind: 'none' };
   #blackholed: boolean = false;
+  /** What {@link loseFlows} has lost since the last {@link restore}. */
+  #lostFlows: TcpFlow[] = [];
   /** Opening is asynchronous: one change of the doors after the other. */
   #doors: Promise<void> = Promise.resolve();
 
@@ -130,14 +132,34 @@ export class LabHost {
     await this.#network.undrop(this.addresses);
   }
 
-  /** Well again: packets arrive, it listens, forwards, answers. Resolves when it listens. Does not restart a database that was killed itself. */
+  /**
+   * The connections that are open now are lost, each by itself: a NAT or a firewall has forgotten them. The server lives,
+   * takes new connections, and still has its sessions of the old ones; neither side is told, and no byte passes any more.
+   * Inside {@link runInNetwork} their packets get lost. On loopback the host still acknowledges what it is sent, as a load
+   * balancer that has lost the way behind it. In force when the promise resolves, until {@link restore}, which resets
+   * them; besides any {@link fault}.
+   */
+  async loseFlows(): Promise<void> {
+    const lost = [...this.#connections].filter((connection) => !connection.isLost);
+    const flows = lost.map((connection) => connection.flow).filter((flow) => flow !== null);
+    for (const connection of lost) connection.lose();
+    this.#lostFlows.push(...flows);
+    await this.#network.dropFlows(flows);
+  }
+
+  /**
+   * Well again: packets arrive, it listens, forwards, answers; lost connections are reset. Resolves when it listens. Does not
+   * restart a database that was killed itself.
+   */
   async restore(): Promise<void> {
     this.#setFault({ kind: 'none' });
+    await this.#network.undropFlows(this.#lostFlows.splice(0));
+    for (const connection of this.#connections) if (connection.isLost) connection.reset();
     await this.unblackhole();
     await this.#doors;
   }
 
-  /** Resets all open connections and goes on: a network device that forgot its flows. */
+  /** Resets all open connections and goes on: a network device that forgot its flows, and says so. */
   resetConnections(): void {
     for (const connection of this.#connections) connection.reset();
   }

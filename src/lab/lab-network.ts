@@ -18,6 +18,12 @@ export interface LabNetwork {
   countPackets(address: string): Promise<PacketCounter>;
 }
 
+/** Internal: one TCP connection, by its two ends. */
+export interface TcpFlow {
+  readonly client: readonly [address: string, port: number];
+  readonly host: readonly [address: string, port: number];
+}
+
 /** Internal: where addresses and lost packets come from. */
 export interface Network extends LabNetwork {
   readonly addresses: AddressSource;
@@ -25,6 +31,9 @@ export interface Network extends LabNetwork {
   /** From then on every packet to and from these addresses gets lost. */
   drop(addresses: readonly string[]): Promise<void>;
   undrop(addresses: readonly string[]): Promise<void>;
+  /** From then on every packet of these connections gets lost, both ways. On loopback the host's proxy alone falls silent. */
+  dropFlows(flows: readonly TcpFlow[]): Promise<void>;
+  undropFlows(flows: readonly TcpFlow[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +45,8 @@ export function loopbackNetwork(): Network {
     countPackets: () => refuse('countPackets()'),
     drop: () => refuse('blackhole(), which loses packets (stall() does not, and works here),'),
     undrop: () => Promise.resolve(),
+    dropFlows: () => Promise.resolve(),
+    undropFlows: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
 }

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { systemClock, type Timer } from '../clock.js';
 import type { Passage } from './host-fault.js';
+import type { TcpFlow } from './lab-network.js';
 
 /** Where a host's connections lead: to the client itself, or to the database. */
 export type Backend =
@@ -81,13 +82,14 @@ export class ProxiedConnection {
   readonly #passage: () => Passage;
   readonly #onClosed: () => void;
   #upstream: Socket | undefined;
+  #lost: boolean = false;
   #flows: readonly Flow[] = [];
 
   /** @param client accepted paused, with `allowHalfOpen` */
   constructor(client: Socket, backend: Backend, passage: () => Passage, onClosed: () => void) {
     this.#client = client;
     this.#backend = backend;
-    this.#passage = passage;
+    this.#passage = () => (this.#lost ? { kind: 'closed' } : passage());
     this.#onClosed = onClosed;
     this.#watch(client);
     this.wake();
@@ -98,6 +100,24 @@ export class ProxiedConnection {
     if (this.#passage().kind === 'open') this.#begin();
     this.#passOnReset();
     for (const flow of this.#flows) flow.wake();
+  }
+
+  /** Its flow is lost between the client and the host: neither hears of the other any more, whatever the host's fault. */
+  lose(): void {
+    this.#lost = true;
+    this.wake();
+  }
+
+  get isLost(): boolean {
+    return this.#lost;
+  }
+
+  /** As packets name it; null once the client's end is closed. */
+  get flow(): TcpFlow | null {
+    const { remoteAddress, remotePort, localAddress, localPort } = this.#client;
+    if (remoteAddress === undefined || remotePort === undefined) return null;
+    if (localAddress === undefined || localPort === undefined) return null;
+    return { client: [remoteAddress, remotePort], host: [localAddress, localPort] };
   }
 
   /** Both sides get an RST. */

@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { promisify } from 'node:util';
 import { EipPoolError, messageOf } from '../errors.js';
 import { invalidOption } from '../options.js';
-import type { Network, PacketCounter } from './lab-network.js';
+import type { Network, PacketCounter, TcpFlow } from './lab-network.js';
 import type { AddressSource } from './loopback.js';
 
 const run = promisify(execFile);
@@ -36,12 +36,14 @@ create table inet ${TABLE}
 table inet ${TABLE} {
   set dropped { type ipv4_addr; }
   set outside { type ipv4_addr; }
+  set lost { type ipv4_addr . inet_service . ipv4_addr . inet_service; }
   chain sent { type filter hook output priority raw; policy accept; }
   chain arrives {
     type filter hook prerouting priority raw; policy accept;
     ip daddr @dropped drop
     ip saddr @dropped drop
     ip daddr @outside drop
+    ip saddr . tcp sport . ip daddr . tcp dport @lost drop
   }
 }`;
 
@@ -62,6 +64,8 @@ export async function realNetwork(): Promise<Network> {
     },
     drop: (list) => change('add', 'dropped', list),
     undrop: (list) => change('delete', 'dropped', list),
+    dropFlows: (flows) => change('add', 'lost', flows.flatMap(bothWays)),
+    undropFlows: (flows) => change('delete', 'lost', flows.flatMap(bothWays)),
     countPackets: async (address) => {
       const counter = counters.get(address) ?? (await count(address));
       counters.set(address, counter);
@@ -102,8 +106,15 @@ async function ip(verb: 'add' | 'del', address: string): Promise<void> {
   await tool('ip', ['addr', verb, `${address}/32`, 'dev', 'lo']);
 }
 
-async function change(verb: 'add' | 'delete', set: string, addresses: readonly string[]): Promise<void> {
-  if (addresses.length > 0) await nft(`${verb} element inet ${TABLE} ${set} { ${addresses.join(', ')} }`);
+async function change(verb: 'add' | 'delete', set: string, elements: readonly string[]): Promise<void> {
+  if (elements.length > 0) await nft(`${verb} element inet ${TABLE} ${set} { ${elements.join(', ')} }`);
+}
+
+function bothWays({ client, host }: TcpFlow): string[] {
+  return [
+    [...client, ...host],
+    [...host, ...client],
+  ].map((ends) => ends.join(' . '));
 }
 
 async function count(address: string): Promise<PacketCounter> {

@@ -1,9 +1,10 @@
 import type * as mysql from 'mysql2';
+import { inNobodysContext } from '../async-context.js';
 import { type Driver, nodesOf } from './internals.js';
-import { type PoolOptions, splitOptions } from './options.js';
-import type { PoolConstructor } from './pool.js';
+import type { PoolOptions } from './options.js';
+import type { NodeConstructor } from './pool.js';
 
-/** mysql2's cluster of pools, each of which follows the name of its own host. */
+/** mysql2's cluster of pools, each of which follows the name of its own host, and fails over as mysql2's does. */
 export interface PoolCluster extends mysql.PoolCluster {
   add(config: PoolOptions): void;
   add(group: string, connectionUri: string): void;
@@ -12,37 +13,36 @@ export interface PoolCluster extends mysql.PoolCluster {
 
 export type PoolClusterConstructor = new (config?: mysql.PoolClusterOptions) => PoolCluster;
 
-type AddArguments = [config: PoolOptions] | [group: string, config: string | PoolOptions];
+interface Base {
+  add(id: string | object, config?: object): void;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+}
 
-export function makeClusterClass(driver: Driver, Pool: PoolConstructor): PoolClusterConstructor {
-  const Stock = driver.PoolCluster as unknown as new (config?: mysql.PoolClusterOptions) => {
-    add(...args: AddArguments): void;
-  };
+export function makeClusterClass(driver: Driver, Pool: NodeConstructor): PoolClusterConstructor {
+  const Stock = driver.PoolCluster as unknown as new (config?: mysql.PoolClusterOptions) => Base;
 
   class PoolCluster extends Stock {
-    override add(...args: AddArguments): void {
-      const add = (...own: AddArguments): void => super.add(...own);
-      addFollowing(this as unknown as mysql.PoolCluster, Pool, add, args);
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      return inNobodysContext(() => super.emit(event, ...args));
+    }
+
+    /** mysql2 makes a node with a pool of its own, which has no connection yet; ours takes its place. */
+    override add(id: string | PoolOptions, config?: string | PoolOptions): void {
+      const nodes = nodesOf(this as unknown as mysql.PoolCluster);
+      const named = typeof id !== 'object';
+      // As mysql2 does.
+      if (named && nodes[id] !== undefined) return;
+      // First of all: options that are refused must not leave half a node behind.
+      const pool = new Pool((named ? config : id) as string | PoolOptions, 'node');
+      const before = new Set(Object.keys(nodes));
+      if (named) super.add(id, {});
+      else super.add({});
+      for (const [added, node] of Object.entries(nodes)) {
+        if (before.has(added) || node === undefined) continue;
+        node.pool.end();
+        node.pool = pool;
+      }
     }
   }
   return PoolCluster as unknown as PoolClusterConstructor;
-}
-
-/** mysql2 makes a node with a pool of its own, which has no connection yet; ours takes its place. */
-export function addFollowing(
-  cluster: mysql.PoolCluster,
-  Pool: PoolConstructor,
-  add: (...args: AddArguments) => void,
-  args: AddArguments,
-): void {
-  const config = args.length === 1 ? args[0] : args[1];
-  const { theirs } = splitOptions<mysql.PoolOptions>(config);
-  const before = new Set(Object.keys(nodesOf(cluster)));
-  if (args.length === 1) add({ ...theirs });
-  else add(args[0], { ...theirs });
-  for (const [id, node] of Object.entries(nodesOf(cluster))) {
-    if (before.has(id) || node === undefined) continue;
-    node.pool.end();
-    node.pool = new Pool(config);
-  }
 }

@@ -1,9 +1,19 @@
 import type * as mysql from 'mysql2';
+import { inCallersContext, inNobodysContext } from '../async-context.js';
 import { readFailoverOptions, type ReadFailoverOptions, routeOf } from '../failover/options.js';
 import type { Connection } from '../sockets/connection.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { followHandshake } from './handshake.js';
-import { type ConnectionSettings, type Driver, failStreaming, isBusy, quit, settingsOf } from './internals.js';
+import {
+  bindCommands,
+  type ConnectionSettings,
+  connectOn,
+  type Driver,
+  hasSaidGoodbye,
+  isWaiting,
+  quit,
+  threadIdOf,
+} from './internals.js';
 import { type ConnectionOptions, splitOptions } from './options.js';
 import { ping } from './pooled-connection.js';
 import { Mysql2Prober } from './prober.js';
@@ -20,28 +30,37 @@ export function hostOf({ host, socketPath }: ConnectionSettings): string {
  * name leaves its address, it may finish its work for `drainMillis`, then it ends with an error event.
  */
 export function connect(driver: Driver, given: string | ConnectionOptions): mysql.Connection {
+  // What comes on its socket is nobody's, whoever makes it.
+  const connection = inNobodysContext(() => connectAnywhere(driver, given));
+  bindCommands(connection);
+  const { connect: stock } = connection;
+  connection.connect = (told) => stock.call(connection, inCallersContext(told));
+  return connection;
+}
+
+function connectAnywhere(driver: Driver, given: string | ConnectionOptions): mysql.Connection {
   const { ours, theirs } = splitOptions<mysql.ConnectionOptions>(given);
   const failover = readFailoverOptions(ours.failover);
-  const seed = driver.createPool({ ...theirs });
-  seed.end();
-  const { connectionConfig } = settingsOf(seed);
-  const route = routeOf({ ...ours, stream: connectionConfig.stream }, hostOf(connectionConfig));
-  if (route === null) return driver.createConnection(theirs);
+  const settings = new driver.ConnectionConfig(theirs);
+  const route = routeOf({ ...ours, stream: settings.stream }, hostOf(settings));
+  if (route === null) return new driver.Connection({ config: settings });
   let socket: TrackedSocket | null = null;
   const stream = streamFactory(route.endpoint, {
     persist: () => false,
     made: (made) => (socket = made),
     unbounded: false,
   });
-  const connection = driver.createConnection({ ...theirs, stream });
+  const connection = connectOn(driver, settings, stream);
   const made = socket as TrackedSocket | null;
   if (made === null) return connection;
   followHandshake(connection, made, route.endpoint);
   connection.once('connect', () => made.settle('usable'));
-  new Statements<mysql.Connection>({ readOnly: () => {}, release: () => {} }).watch(connection, made);
-  connection.once('error', (error: Error) => failStreaming(connection, error));
+  new Statements<mysql.Connection>({ clock: route.endpoint.clock, readOnly: () => {}, release: () => {} }).watch(
+    connection,
+    made,
+  );
   made.carry(new HeldConnection(driver, connection, failover));
-  const prober = new Mysql2Prober(driver, connectionConfig.port, theirs, failover.probeTimeoutMillis);
+  const prober = new Mysql2Prober(driver, settings, failover.probeTimeoutMillis);
   const unregister = route.endpoint.register(prober);
   made.once('close', () => {
     unregister();
@@ -68,14 +87,22 @@ class HeldConnection implements Connection {
     return true;
   }
 
+  get sessionId(): number | null {
+    return threadIdOf(this.#connection);
+  }
+
   isWaiting(): boolean {
-    return isBusy(this.#connection);
+    return isWaiting(this.#connection);
   }
 
   retire(): void {}
 
   goodbye(): void {
     quit(this.#driver, this.#connection);
+  }
+
+  hasSaidGoodbye(): boolean {
+    return hasSaidGoodbye(this.#connection);
   }
 
   ping(): Promise<void> {

@@ -3,7 +3,7 @@ import type { ReadFailoverOptions } from '../failover/options.js';
 import { readOnlyError } from '../failover/refusal.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import { counts, type Driver, failStreaming, isBusy, isClosed, putBack, quit, silence, takeOut } from './internals.js';
+import { counts, type Driver, isBusy, isClosed, putBack, quit, silence, takeOut } from './internals.js';
 import { PooledConnection, type PoolSide } from './pooled-connection.js';
 
 export interface ConnectionsSide {
@@ -70,7 +70,6 @@ export class Connections {
   add(connection: mysql.PoolConnection, socket: TrackedSocket): void {
     this.#alive.add(connection);
     Object.defineProperty(connection, SOCKET, { value: socket, writable: true });
-    connection.once('error', (error: Error) => failStreaming(connection, error));
     // For good: whatever is done with a connection that a failover has ended must not end the process.
     connection.on('error', () => this.#lose(connection));
     connection.once('end', () => this.#lose(connection));
@@ -108,9 +107,10 @@ export class Connections {
 
   /** The server there takes no writes any more. What is leased stays its caller's; nobody else gets it. */
   demoted(refused: mysql.PoolConnection, cause: Error): void {
-    const address = this.socketOf(refused)?.dialledAddress;
-    if (address == null) return;
-    this.#side.endpoint.report(address, 'read-only', cause);
+    const service = this.socketOf(refused)?.service;
+    if (service == null) return;
+    const { address } = service;
+    this.#side.endpoint.report(service, 'read-only', cause);
     for (const connection of [...this.#alive]) {
       const socket = this.socketOf(connection)!;
       if (socket.state.kind !== 'open' || socket.state.address !== address) continue;

@@ -2,6 +2,7 @@ import type * as mysql from 'mysql2';
 import type { Pause } from '../failover/pause.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { isQuiet } from '../sockets/watch.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import type { Connections } from './connections.js';
 import { type GetCallback, queueLast } from './internals.js';
 
@@ -44,21 +45,36 @@ export class HandOut {
     const { connections, pause, endpoint } = this.#side;
     const socket = connections.socketOf(connection);
     if (socket?.isCurrent !== true || pause.on) return this.#another(connection, callback);
-    if (!isQuiet(socket)) return callback(null, connection);
-    // It has been idle for long, and has to answer first.
-    void endpoint.confirm(socket).then((answers) => {
-      if (!answers) socket.destroy();
-      // In a turn of its own, so that what a caller's callback throws is his.
-      const hand = socket.isCurrent ? callback : null;
-      process.nextTick(() => (hand === null ? this.#another(connection, callback) : hand(null, connection)));
-    });
+    if (!isQuiet(socket) && !endpoint.slept) return callback(null, connection);
+    this.#ask(socket, (answers) => (answers ? callback(null, connection) : this.#another(connection, callback)));
   }
 
   #checkGivenBack(callback: GetCallback, connection: mysql.PoolConnection): void {
-    const { connections, pause, again } = this.#side;
-    if (!pause.on && connections.socketOf(connection)?.isCurrent === true) return callback(null, connection);
+    const { connections, pause, endpoint } = this.#side;
+    const socket = connections.socketOf(connection);
+    if (socket?.isCurrent !== true || pause.on) return this.#giveBack(connection, callback);
+    if (!endpoint.slept) return callback(null, connection);
+    this.#ask(socket, (answers) => (answers ? callback(null, connection) : this.#giveBack(connection, callback)));
+  }
+
+  /** One that has been idle for long, or through a suspension, has to answer first. */
+  #ask(socket: TrackedSocket, done: (answers: boolean) => void): void {
+    void this.#answers(socket).then((answers) => {
+      if (!answers) socket.destroy();
+      // In a turn of its own, so that what a caller's callback throws is his.
+      process.nextTick(() => done(answers && socket.isCurrent));
+    });
+  }
+
+  async #answers(socket: TrackedSocket): Promise<boolean> {
+    const { endpoint } = this.#side;
+    if (endpoint.slept) await endpoint.wake();
+    return socket.isCurrent && (await endpoint.confirm(socket));
+  }
+
+  #giveBack(connection: mysql.PoolConnection, callback: GetCallback): void {
     connection.release();
-    again(callback);
+    this.#side.again(callback);
   }
 
   #another(connection: mysql.PoolConnection, callback: GetCallback): void {

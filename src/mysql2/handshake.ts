@@ -1,11 +1,14 @@
 import type * as mysql from 'mysql2';
+import { noteOutcome } from '../outcome/outcome.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import type { ConnectionSettings } from './internals.js';
+import { beforeLoginFails, type ConnectionSettings } from './internals.js';
 import { isServerError, refusalOf } from './server-errors.js';
 
 /** Tells the socket why its connection's log-in failed. That the server can be used is for the adapter to find. */
 export function followHandshake(connection: mysql.Connection, socket: TrackedSocket, endpoint: Endpoint): void {
+  // mysql2 queues the statements that come before: none has left.
+  beforeLoginFails(connection, (error) => noteOutcome(error, 'not-sent'));
   connection.once('connect', () => {
     warnOnce(endpoint, (connection as unknown as { config: ConnectionSettings }).config);
   });

@@ -2,6 +2,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type * as mysql from 'mysql2';
+import { inCallersContext } from '../async-context.js';
 
 /**
  * Every private member of mysql2 that this adapter touches, in one place; test/mysql2/internals.test.ts says what
@@ -14,12 +15,13 @@ export type GetCallback = (error: NodeJS.ErrnoException | null, connection: mysq
 export interface Driver {
   readonly Pool: new (options: { config: PoolSettings }) => mysql.Pool;
   readonly PoolCluster: new (config?: mysql.PoolClusterOptions) => mysql.PoolCluster;
+  readonly ConnectionConfig: new (options: string | mysql.ConnectionOptions) => ConnectionSettings;
   readonly Connection: {
+    new (options: { readonly config: ConnectionSettings }): mysql.Connection;
     readonly prototype: mysql.Connection;
     createQuery(sql: unknown, values: unknown, told: ResultCallback, settings: ConnectionSettings): mysql.Query;
   };
-  createPool(options: mysql.PoolOptions): mysql.Pool;
-  createConnection(options: mysql.ConnectionOptions): mysql.Connection;
+  createPool(options: string | mysql.PoolOptions): mysql.Pool;
 }
 
 /** A connection's options as mysql2 has read them. */
@@ -32,8 +34,11 @@ export interface ConnectionSettings {
   readonly keepAliveInitialDelay?: number;
   readonly queryFormat?: unknown;
   readonly namedPlaceholders?: boolean;
+  readonly database?: string;
+  readonly clientFlags: number;
   connectTimeout: number;
   stream?: unknown;
+  pool?: unknown;
 }
 
 /** What `pool.config` really is. */
@@ -50,8 +55,14 @@ interface Ring<T> {
   get(index: number): T | undefined;
   push(item: T): void;
   unshift(item: T): void;
-  shift(): T | undefined;
   removeOne(index: number): void;
+}
+
+/** What mysql2 needs of the queue of callers. */
+export interface CallerQueue {
+  readonly length: number;
+  push(callback: GetCallback): void;
+  shift(): GetCallback | undefined;
 }
 
 interface PoolPrivate {
@@ -59,7 +70,7 @@ interface PoolPrivate {
   readonly _closed: boolean;
   readonly _allConnections: Ring<mysql.PoolConnection>;
   readonly _freeConnections: Ring<mysql.PoolConnection>;
-  readonly _connectionQueue: Ring<GetCallback>;
+  _connectionQueue: CallerQueue;
 }
 
 export type ResultCallback = (error: NodeJS.ErrnoException | null, rows?: unknown, fields?: unknown) => void;
@@ -71,6 +82,8 @@ export interface Command extends EventEmitter {
   readonly sql?: unknown;
   /** Of one that is being prepared. */
   readonly query?: unknown;
+  /** What is run of one that was prepared by itself. */
+  readonly statement?: { readonly query?: unknown };
   readonly timeout?: number;
   readonly queryTimeout?: unknown;
   readonly next?: unknown;
@@ -78,6 +91,7 @@ export interface Command extends EventEmitter {
 
 interface Packet {
   isError(): boolean;
+  asError(encoding: unknown): NodeJS.ErrnoException;
 }
 
 interface Parser {
@@ -88,6 +102,7 @@ interface ConnectionPrivate {
   readonly stream: unknown;
   _pool?: mysql.Pool | null;
   readonly _command: Command | null | undefined;
+  readonly _closing?: boolean;
   readonly _commands: Ring<Command>;
   readonly packetParser: Parser;
   /** Of a compressed connection, what parses what is inside. */
@@ -95,6 +110,7 @@ interface ConnectionPrivate {
   handlePacket(packet: Packet): void;
   addCommand(command: Command): Command;
   _notifyError(error: Error): void;
+  readonly authorized: boolean;
 }
 
 function priv(pool: mysql.Pool): PoolPrivate {
@@ -109,21 +125,33 @@ export function settingsOf(pool: mysql.Pool): PoolSettings {
   return priv(pool).config;
 }
 
+/** A pool's options as mysql2 reads them: it exports no way to do so but to make a pool. */
+export function readSettings(driver: Driver, options: string | mysql.PoolOptions): PoolSettings {
+  const seed = driver.createPool(options);
+  seed.end();
+  return settingsOf(seed);
+}
+
+/** A connection with options that have been read before, on a socket of our own. */
+export function connectOn(
+  driver: Driver,
+  settings: ConnectionSettings,
+  stream: unknown,
+  changes: Partial<ConnectionSettings> = {},
+): mysql.Connection {
+  // As mysql2's pools copy them: each connection may change its own.
+  const prototype = Object.getPrototypeOf(settings) as object;
+  const copy = Object.create(prototype, Object.getOwnPropertyDescriptors(settings)) as ConnectionSettings;
+  return new driver.Connection({ config: Object.assign(copy, { ...changes, stream, pool: undefined }) });
+}
+
 export function isClosed(pool: mysql.Pool): boolean {
   return priv(pool)._closed;
 }
 
-export function counts(pool: mysql.Pool): { readonly total: number; readonly idle: number; readonly waiting: number } {
-  const own = priv(pool);
-  return {
-    total: own._allConnections.length,
-    idle: own._freeConnections.length,
-    waiting: own._connectionQueue.length,
-  };
-}
-
-export function waitingCount(pool: mysql.Pool): number {
-  return priv(pool)._connectionQueue.length;
+export function counts(pool: mysql.Pool): { readonly total: number; readonly idle: number } {
+  const { _allConnections: all, _freeConnections: free } = priv(pool);
+  return { total: all.length, idle: free.length };
 }
 
 export function newestConnection(pool: mysql.Pool): mysql.PoolConnection | undefined {
@@ -168,36 +196,9 @@ export function putBack(pool: mysql.Pool, connections: Iterable<mysql.PoolConnec
   for (const connection of connections) priv(pool)._allConnections.push(connection);
 }
 
-/** What was put last into the queue of callers; with tracing on, it wraps the callback that was given. */
-export function newestWaiting(pool: mysql.Pool): GetCallback | undefined {
-  const { _connectionQueue: queue } = priv(pool);
-  return queue.get(queue.length - 1);
-}
-
-export function waiting(pool: mysql.Pool): GetCallback[] {
-  const { _connectionQueue: queue } = priv(pool);
-  return Array.from({ length: queue.length }, (_, index) => queue.get(index)!);
-}
-
-/** The caller comes into the queue behind as many as `place` says. */
-export function queueAt(pool: mysql.Pool, place: number, callback: GetCallback): void {
-  const { _connectionQueue: queue } = priv(pool);
-  if (place === 0) {
-    queue.unshift(callback);
-    return;
-  }
-  const behind: GetCallback[] = [];
-  while (queue.length > place) {
-    behind.push(queue.get(place)!);
-    queue.removeOne(place);
-  }
-  for (const each of [callback, ...behind]) queue.push(each);
-}
-
-/** Each caller in the queue under another callback. */
-export function replaceWaiting(pool: mysql.Pool, replace: (callback: GetCallback) => GetCallback): void {
-  const { _connectionQueue: queue } = priv(pool);
-  for (let left = queue.length; left > 0; left--) queue.push(replace(queue.shift()!));
+/** From now on the pool's callers wait in a queue of ours. */
+export function installQueue(pool: mysql.Pool, queue: CallerQueue): void {
+  priv(pool)._connectionQueue = queue;
 }
 
 const TRACED = tracingChannel('mysql2:pool:connect');
@@ -214,21 +215,9 @@ export function queueLast(pool: mysql.Pool, callback: GetCallback): boolean {
   return true;
 }
 
-export function unqueue(pool: mysql.Pool, callback: GetCallback): void {
-  const { _connectionQueue: queue } = priv(pool);
-  const index = indexIn(queue, callback);
-  if (index >= 0) queue.removeOne(index);
-}
-
-/** Takes the callers for whom there is a connection, or room for one, out of the queue, and hands each to `serve`. */
-export function pulse(pool: mysql.Pool, serve: (callback: GetCallback) => void): void {
-  const own = priv(pool);
-  const { connectionLimit: limit } = own.config;
-  const hasRoom = (): boolean => own._freeConnections.length > 0 || limit === 0 || own._allConnections.length < limit;
-  for (let left = own._connectionQueue.length; left > 0 && hasRoom() && !own._closed; left--) {
-    const next = own._connectionQueue.shift();
-    if (next !== undefined) serve(next);
-  }
+/** Whether there is a connection for a caller, or room for one. */
+export function hasRoom(pool: mysql.Pool): boolean {
+  return !priv(pool)._closed && (hasFree(pool) || !isFull(pool));
 }
 
 /** A statement for whichever connection of the pool. */
@@ -246,20 +235,80 @@ export function createQuery(
   return query;
 }
 
-/** What failed, and whom to tell of it; nobody where the statement has no callback. */
-export type OnFailure = (command: Command, told: ResultCallback | undefined, error: NodeJS.ErrnoException) => void;
+/** What it runs or prepares; undefined for a command that is no statement. */
+export function textOf({ sql, query, statement }: Command): unknown {
+  return sql ?? query ?? statement?.query;
+}
+
+/** Tells what a connection fails with for as long as it is not logged in, before anybody else hears of it. */
+export function beforeLoginFails(connection: mysql.Connection, note: (error: Error) => void): void {
+  const own = inner(connection);
+  const { _notifyError: notifyError } = own;
+  own._notifyError = (error) => {
+    if (!own.authorized) note(error);
+    notifyError.call(own, error);
+  };
+}
+
+/** The command comes before all others that wait for their turn on the connection. */
+export function moveToFront(connection: mysql.Connection, command: object): void {
+  const { _commands } = inner(connection);
+  const index = indexIn<object>(_commands, command);
+  if (index <= 0) return;
+  _commands.removeOne(index);
+  _commands.unshift(command as Command);
+}
+
+/** Who hears of a statement that fails. */
+export interface OnFailure {
+  /** It was refused, timed out or lost its connection; in the place of its callback, or where it has a time-out. */
+  failed(command: Command, told: ResultCallback | undefined, error: NodeJS.ErrnoException): void;
+  /** The server answered with this error, whoever is told, and before they are. */
+  refused(command: Command, error: NodeJS.ErrnoException): void;
+}
 
 /**
- * Calls `failed` for each statement that the server refuses, that times out, or whose connection is lost, in the place of
- * its callback; of one without, only where it has a time-out. Until then it costs a look at each packet. For a
- * connection that is logged in: only then is it known which parser its packets come from.
+ * Tells of each statement that fails. Until then it costs a look at each packet. For a connection that is logged in: only
+ * then is it known which parser its packets come from. mysql2 tells an event-style or streamed statement nothing of the
+ * end of its connection; this does, unless it timed out, and has been told of that.
  */
-export function onFailure(connection: mysql.Connection, failed: OnFailure): void {
+export function onFailure(connection: mysql.Connection, { failed, refused }: OnFailure): void {
   const own = connection as unknown as ConnectionPrivate;
   const { addCommand, _notifyError: notifyError } = own;
+  const listen = listener(failed);
+  const parser = own._inflatedPacketsParser ?? own.packetParser;
+  // A function of its own: with one inside, this one would cost every packet an object.
+  const refuse = (command: Command, packet: Packet): void => {
+    listen(command);
+    const { asError } = packet;
+    packet.asError = (encoding) => {
+      const error = asError.call(packet, encoding);
+      if (textOf(command) !== undefined) refused(command, error);
+      return error;
+    };
+  };
+  parser.onPacket = (packet) => {
+    if (packet.isError() && own._command != null) refuse(own._command, packet);
+    own.handlePacket(packet);
+  };
+  own.addCommand = (command) => {
+    if (command.timeout) listen(command);
+    return addCommand.call(own, command);
+  };
+  own._notifyError = (error) => {
+    const commands = own._command == null ? [] : [own._command];
+    for (let index = 0; index < own._commands.length; index++) commands.push(own._commands.get(index)!);
+    for (const command of commands) listen(command);
+    notifyError.call(own, error);
+    for (const command of commands) failStreaming(command, error);
+  };
+}
+
+/** Once for each statement. */
+function listener(failed: OnFailure['failed']): (command: Command) => void {
   const heard = new WeakSet<Command>();
-  const listen = (command: Command): void => {
-    if ((command.sql === undefined && command.query === undefined) || heard.has(command)) return;
+  return (command) => {
+    if (textOf(command) === undefined || heard.has(command)) return;
     heard.add(command);
     const told = command.onResult;
     if (told !== undefined) {
@@ -269,20 +318,37 @@ export function onFailure(connection: mysql.Connection, failed: OnFailure): void
       command.once('error', (error: NodeJS.ErrnoException) => failed(command, undefined, error));
     }
   };
-  const parser = own._inflatedPacketsParser ?? own.packetParser;
-  parser.onPacket = (packet) => {
-    if (packet.isError() && own._command != null) listen(own._command);
-    own.handlePacket(packet);
-  };
+}
+
+const TOLD: WeakSet<Command> = new WeakSet();
+
+function failStreaming(command: Command, error: Error): void {
+  const isOther = command.onResult !== undefined || textOf(command) === undefined || isTimedOut(command);
+  if (isOther || TOLD.has(command)) return;
+  TOLD.add(command);
+  if (command.listenerCount('error') > 0) command.emit('error', error);
+  command.emit('end');
+}
+
+/**
+ * From now on the callback of each command, a statement or whatever else, runs in the context of the caller who gave it,
+ * whoever made the socket; of one without, what listens to its events. Of a statement that is prepared first, mysql2 gives
+ * one of its own.
+ */
+export function bindCommands(connection: mysql.Connection): void {
+  const own = inner(connection);
+  const { addCommand } = own;
   own.addCommand = (command) => {
-    if (command.timeout) listen(command);
+    if (command.onResult !== undefined) command.onResult = inCallersContext(command.onResult);
+    else bindEvents(command);
     return addCommand.call(own, command);
   };
-  own._notifyError = (error) => {
-    if (own._command != null) listen(own._command);
-    for (let index = 0; index < own._commands.length; index++) listen(own._commands.get(index)!);
-    notifyError.call(own, error);
-  };
+}
+
+/** The same for the events of one without a callback. */
+export function bindEvents<C extends EventEmitter>(command: C): C {
+  if (!Object.hasOwn(command, 'emit')) command.emit = inCallersContext(command.emit);
+  return command;
 }
 
 /** Is a command on it that the server has not answered yet? */
@@ -291,10 +357,29 @@ export function isBusy(connection: mysql.Connection): boolean {
   return _command != null || _commands.length > 0;
 }
 
+/** And would this side read the answer? */
+export function isWaiting(connection: mysql.Connection): boolean {
+  return isBusy(connection) && !(inner(connection).stream as Socket).isPaused();
+}
+
+/** mysql2 leaves it to the server to close the socket then. */
+export function hasSaidGoodbye(connection: mysql.Connection): boolean {
+  return inner(connection)._closing === true;
+}
+
+/** The server's number for its session, which it tells in its greeting. */
+export function threadIdOf(connection: mysql.Connection): number | null {
+  return (connection as { readonly threadId?: number | null }).threadId ?? null;
+}
+
 /** mysql2 told the caller that his statement took too long, and goes on waiting for its reply. */
 export function hasTimedOut(connection: mysql.Connection): boolean {
   const { _command } = inner(connection);
-  return Boolean(_command?.timeout) && _command?.next != null && _command.queryTimeout === null;
+  return _command != null && isTimedOut(_command);
+}
+
+function isTimedOut({ timeout, next, queryTimeout }: Command): boolean {
+  return Boolean(timeout) && next != null && queryTimeout === null;
 }
 
 /** What failed has been told to its caller once; a second time would be one too many. */
@@ -303,14 +388,6 @@ export function silence(connection: mysql.Connection): void {
   if (_command == null) return;
   if (_command.onResult === undefined) _command.removeAllListeners('error').on('error', () => {});
   else _command.onResult = () => {};
-}
-
-/** mysql2 tells an event-style or streamed query nothing of the end of its connection; this does. */
-export function failStreaming(connection: mysql.Connection, error: Error): void {
-  const { _command } = inner(connection);
-  if (_command == null || _command.onResult !== undefined || _command.sql === undefined) return;
-  if (_command.listenerCount('error') > 0) _command.emit('error', error);
-  _command.emit('end');
 }
 
 /** The goodbye after what is already under way on it. `PoolConnection.end` only releases. */
@@ -327,6 +404,28 @@ export function isEnded(connection: mysql.Connection): boolean {
 /** Ends it now, whatever runs on it; that fails with this error. Of a pool it is no member then. */
 export function breakOff(connection: mysql.Connection, error: Error): void {
   (inner(connection).stream as Socket).destroy(error);
+}
+
+/** CLIENT_MULTI_STATEMENTS of the MySQL protocol. */
+const MULTI_STATEMENTS = 0x1_0000;
+
+/** Whether the server takes several statements in one text from it. */
+export function takesSeveral(connection: mysql.Connection): boolean {
+  return (configOf(connection).clientFlags & MULTI_STATEMENTS) !== 0;
+}
+
+/** The database of its login: not the one that a `USE` has chosen since. */
+export function databaseOf(connection: mysql.Connection): string | undefined {
+  return configOf(connection).database || undefined;
+}
+
+/** Whether the application puts values into statements in a way of its own. */
+export function hasOwnFormat(connection: mysql.Connection): boolean {
+  return configOf(connection).queryFormat !== undefined;
+}
+
+function configOf(connection: mysql.Connection): ConnectionSettings {
+  return (connection as unknown as { readonly config: ConnectionSettings }).config;
 }
 
 /** The cluster's nodes, whose pools it makes itself. */

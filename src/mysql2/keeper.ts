@@ -2,12 +2,12 @@ import type * as mysql from 'mysql2';
 import type { Address } from '../endpoint/address.js';
 import { isEipPoolError } from '../errors.js';
 import { Admission } from '../failover/admission.js';
-import { type Making, Makings } from '../failover/makings.js';
+import { AcquireDeadlines } from '../failover/acquire-deadlines.js';
 import type { ReadFailoverOptions, Route } from '../failover/options.js';
 import { Pause } from '../failover/pause.js';
+import { type PendingConnection, PendingConnections } from '../failover/pending-connections.js';
 import { readOnlyError } from '../failover/refusal.js';
 import { Trouble } from '../failover/trouble.js';
-import { Waits } from '../failover/waits.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { Connections } from './connections.js';
@@ -15,33 +15,35 @@ import { closedError, TIMED_OUT, timeoutError } from './driver-words.js';
 import { HandOut } from './hand-out.js';
 import { followHandshake } from './handshake.js';
 import {
+  counts,
   type Driver,
   type GetCallback,
   hasFree,
+  hasRoom,
   hasTimedOut,
   isBusy,
   isClosed,
   isFull,
   isRemoved,
   newestConnection,
-  pulse,
   quit,
   settingsOf,
   takeOut,
-  waitingCount,
 } from './internals.js';
 import { askRole } from './role.js';
 import { isServerError, refusalOf } from './server-errors.js';
 import { Statements } from './statements.js';
 import { type Waiter, Waiters } from './waiters.js';
 
-type OneMaking = Making<mysql.PoolConnection, Waiter>;
+type Pending = PendingConnection<mysql.PoolConnection, Waiter>;
 
 export interface KeeperOptions {
   readonly driver: Driver;
   readonly pool: mysql.Pool;
   readonly route: Route;
   readonly failover: ReadFailoverOptions;
+  /** Whether callers wait for a server; false in a cluster, whose next node is to be tried at once. */
+  readonly waits: boolean;
   /** mysql2's own `getConnection` and `releaseConnection` of this pool. */
   readonly get: (callback: GetCallback) => void;
   readonly release: (connection: mysql.PoolConnection) => void;
@@ -59,16 +61,20 @@ export class Keeper {
   readonly #connections: Connections;
   readonly #handOut: HandOut;
   readonly #waiters: Waiters;
-  readonly #waits: Waits<Waiter>;
-  readonly #makings: Makings<mysql.PoolConnection, Waiter> = new Makings();
+  readonly #deadlines: AcquireDeadlines<Waiter>;
+  readonly #pending: PendingConnections<mysql.PoolConnection, Waiter> = new PendingConnections(
+    ({ expecting }) => expecting,
+  );
   readonly #trouble: Trouble = new Trouble();
   readonly #admission: Admission;
-  readonly #pause: Pause = new Pause(() => (this.#ended ? 0 : this.#connections.leases(this.#makings.size)));
-  readonly #connectTimeout: number;
+  readonly #pause: Pause = new Pause(() => (this.#ended ? 0 : this.#connections.leases(this.#pending.size)));
+  readonly #leave: () => void;
   #newSocket: TrackedSocket | null = null;
   #everConnected = false;
   /** Attempts fail, and none has succeeded since. */
   #strained = false;
+  /** Whoever waits, waits for a server or for a pause to end, and has a deadline. */
+  #bounding = false;
   #pulsing = false;
   #ended = false;
 
@@ -78,13 +84,12 @@ export class Keeper {
     this.#options = options;
     this.#endpoint = endpoint;
     this.#pool = pool;
-    this.#connectTimeout = settingsOf(pool).connectionConfig.connectTimeout;
     this.#connections = new Connections({
       driver,
       pool,
       endpoint,
       failover,
-      noneUsable: () => this.#boundWaiters(),
+      noneUsable: () => this.#bound(),
       madeRoom: () => this.#pulseSoon(),
     });
     this.#handOut = new HandOut({
@@ -97,9 +102,12 @@ export class Keeper {
       again: (callback) => this.#again(this.#waiters.makeFirst(callback)),
     });
     this.#waiters = new Waiters(pool, (waiter, error, connection) => this.#serve(waiter, undefined, error, connection));
-    this.#waits = new Waits(endpoint.clock, failover.deadlineMillis, (waiter, waited) => this.#expire(waiter, waited));
+    this.#leave = endpoint.neededWhile(() => this.#waiters.count > 0);
+    const expire = (waiter: Waiter, waitedMillis: number): void => this.#expire(waiter, waitedMillis);
+    this.#deadlines = new AcquireDeadlines(endpoint.clock, failover.deadlineMillis, expire);
     this.#admission = new Admission(endpoint.clock, endpoint.name, failover, () => this.#scout());
     this.statements = new Statements({
+      clock: endpoint.clock,
       readOnly: (connection, error) => this.#demoted(connection, error),
       release: (connection) => this.release(connection),
     });
@@ -109,6 +117,11 @@ export class Keeper {
     return this.#connections.drainingCount;
   }
 
+  /** Undefined once it is closed. */
+  socketOf(connection: mysql.PoolConnection): TrackedSocket | undefined {
+    return this.#connections.socketOf(connection);
+  }
+
   /** For the pool's stream: the socket of the connection that mysql2 is just making. */
   made(socket: TrackedSocket): void {
     this.#newSocket = socket;
@@ -116,7 +129,7 @@ export class Keeper {
 
   /** For the pool's stream: does an attempt that failed with this go on? */
   persistsAfter(cause: unknown): boolean {
-    if (!this.#persists()) return false;
+    if (!this.persists) return false;
     this.#trouble.note(new Map(), cause);
     this.#strain();
     return true;
@@ -124,17 +137,27 @@ export class Keeper {
 
   /** `pool.getConnection`. */
   get(callback: GetCallback): void {
-    // This is every query's path: one reading of the clock, some looks, and the driver.
-    if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.get(callback));
+    // This is every query's path: some looks, and the driver.
+    if (this.#waiters.isEntering) this.#getMeanwhile(callback);
     else if (hasFree(this.#pool) && !this.#pause.on) this.#handOut.free(callback);
     else if (this.#isMerelyBusy && this.#waiters.of(callback) === undefined) this.#handOut.inTurn(callback);
     else this.#wait(callback);
   }
 
+  /** For a listener's own caller, while mysql2 is asked for another one. */
+  #getMeanwhile(callback: GetCallback): void {
+    this.#waiters.enter(null, () => this.get(callback));
+  }
+
   /** Is his turn all that a caller has to wait for? */
   get #isMerelyBusy(): boolean {
-    const calm = this.#connections.anyUsable && !this.#strained && !this.#pause.on;
+    const calm = this.#connections.anyUsable && !this.#strained && !this.#bounding && !this.#pause.on;
     return calm && !this.#admission.limited && isFull(this.#pool);
+  }
+
+  /** Who comes within the call was served before, and lost its connection. */
+  ahead<T>(call: () => T): T {
+    return this.#waiters.ahead(call);
   }
 
   /** `pool.releaseConnection`. */
@@ -150,178 +173,208 @@ export class Keeper {
     } else if (this.#connections.mustPart(connection, socket)) {
       this.#connections.part(connection, socket);
     } else {
+      if (this.#pending.size > 0) this.#exchange();
       this.#options.release(connection);
-      if (this.#strained && this.#makings.size > 0) process.nextTick(() => this.#relieve());
+      if (this.#pending.size > 0) process.nextTick(() => this.#relieve());
     }
+    this.#pause.released();
+  }
+
+  /** A connection is idle again, or its next caller's. */
+  returned(): void {
     this.#pause.released();
   }
 
   pause(): Promise<void> {
     const paused = this.#pause.begin();
-    this.#waiters.holdAll();
-    this.#boundWaiters();
+    this.#waiters.held = true;
+    this.#bound();
     return paused;
   }
 
   resume(): void {
     if (!this.#pause.on) return;
     this.#pause.end();
-    for (const waiter of this.#waiters.letGo()) this.#waiters.queue(waiter);
-    if (!this.#strained) this.#unbindWaiters();
+    this.#waiters.held = false;
+    if (!this.#strained) this.#unbound();
     this.#pulseSoon();
   }
 
   /** Before mysql2's `end()`; resolves what it does not. */
   prepareEnd(): void {
     this.#ended = true;
-    for (const waiter of this.#waiters.letGo()) this.#waiters.queue(waiter);
+    this.#waiters.held = false;
     this.#connections.putBackDraining();
     if (!this.#strained) return;
     // A connection that is being made is awaited, as mysql2 does; in a failover there is nothing to wait for.
-    for (const { connection, caller, socket } of this.#makings.drop()) {
-      takeOut(this.#pool, connection);
-      this.#answer(caller, closedError());
-      socket.destroy();
+    for (const pending of [...this.#pending]) {
+      const caller = this.#abandon(pending, pending.settle());
+      if (caller !== null) this.#answer(caller, closedError());
     }
   }
 
   /** After it: every goodbye is on its way. */
   finishEnd(): void {
-    this.#waits.endAll();
+    this.#deadlines.endAll();
     this.#admission.up();
     this.#connections.expectEnd();
     this.#pause.released();
+    this.#leave();
     if (this.#options.route.owned) this.#endpoint.close();
   }
 
-  /** Attempts fail, and a connection became free: a caller for whom one was to be made takes it. */
-  #relieve(): void {
-    if (!hasFree(this.#pool) || waitingCount(this.#pool) > 0) return;
-    const making = this.#makings.relieve();
-    if (making === undefined) return;
-    takeOut(this.#pool, making.connection);
-    this.#again(making.caller);
-    making.socket.destroy();
+  /** Whoever waits longest gets what becomes free, also where attempts are made for it that its server refuses. */
+  #exchange(): void {
+    const waiting = this.#pending.exchange(this.#waiters);
+    if (waiting !== null) this.#boundAttempt(waiting);
   }
 
-  /** There is no connection for him at once. */
+  /** A connection became free: the first caller whose own cannot even be dialled yet takes it. */
+  #relieve(): void {
+    if (!hasFree(this.#pool) || this.#waiters.count > 0) return;
+    const pending = this.#pending.stuck();
+    if (pending === undefined) return;
+    const caller = this.#abandon(pending, pending.relieve());
+    if (caller !== null) this.#again(caller);
+  }
+
+  /** Nobody waits for it any more. */
+  #abandon({ connection, socket }: Pending, caller: Waiter | null): Waiter | null {
+    if (connection !== null) takeOut(this.#pool, connection);
+    socket?.destroy();
+    return caller;
+  }
+
+  /** There is no connection for the caller at once. */
   #wait(callback: GetCallback): void {
     const known = this.#waiters.of(callback);
-    const refusal =
-      known === undefined && this.#admission.limited
-        ? this.#admission.refusal(this.#waiters.place(this.#pause.on))
-        : null;
+    const refusal = known === undefined && this.#admission.limited ? this.#admission.refusal(this.#place()) : null;
     if (refusal !== null) return process.nextTick(() => callback(refusal, undefined as never));
     const waiter = known ?? this.#waiters.make(callback);
     if (this.#pause.on) this.#hold(waiter);
-    else this.#enter(waiter, known === undefined);
+    else this.#enter(waiter);
+  }
+
+  /** The place in the queue that one more caller would get; 0 if there is room for one more connection. */
+  #place(): number {
+    return isFull(this.#pool) || this.#pause.on ? this.#waiters.count + 1 : 0;
   }
 
   /** Nobody waits, since everybody fails at once; somebody has to find out when there is a server again. */
   #scout(): void {
-    if (!this.#open || this.#makings.size > 0 || this.#waiters.count > 0 || this.#pause.on) return;
-    const scout = this.#waiters.make((_, connection) => connection?.release(), true);
-    this.#enter(scout, true);
+    if (!this.#open || this.#pending.size > 0 || this.#waiters.count > 0 || this.#pause.on) return;
+    this.#enter(this.#waiters.make((_, connection) => connection?.release(), true));
   }
 
-  #enter(waiter: Waiter, isNew: boolean): void {
-    let making: OneMaking | undefined;
+  #enter(waiter: Waiter): void {
+    let pending: Pending | undefined;
     this.#newSocket = null;
-    const before = waitingCount(this.#pool);
-    waiter.token = (error, connection) => this.#serve(waiter, making, error, connection);
-    this.#options.get(waiter.token);
+    waiter.token = (error, connection) => this.#serve(waiter, pending, error, connection);
+    this.#waiters.enter(waiter, () => this.#options.get(waiter.token));
     const socket = this.#newSocket as TrackedSocket | null;
     const connection = socket === null ? undefined : newestConnection(this.#pool);
-    if (socket !== null && connection !== undefined) making = this.#adopt(waiter, connection, socket);
-    else if (waitingCount(this.#pool) > before) this.#waiters.queued(waiter, isNew);
-    if (!this.#connections.anyUsable) this.#boundWaiters();
+    if (socket !== null && connection !== undefined) pending = this.#adopt(waiter, connection, socket);
+    if (!this.#connections.anyUsable) this.#bound();
+    if (pending === undefined) this.#boundOne(waiter);
   }
 
-  #adopt(waiter: Waiter, connection: mysql.PoolConnection, socket: TrackedSocket): OneMaking {
+  #adopt(waiter: Waiter, connection: mysql.PoolConnection, socket: TrackedSocket): Pending {
     if (waiter.scout) socket.unref();
-    else this.#waits.begin(waiter, this.#persists() ? undefined : this.#connectTimeout || undefined);
+    else this.#boundAttempt(waiter);
     followHandshake(connection, socket, this.#endpoint);
     this.#connections.add(connection, socket);
-    return this.#makings.add(connection, waiter, socket);
+    const pending = this.#pending.add(waiter);
+    pending.begin(connection, socket);
+    return pending;
+  }
+
+  #boundAttempt(waiter: Waiter): void {
+    const { connectTimeout } = settingsOf(this.#pool).connectionConfig;
+    this.#deadlines.begin(waiter, this.persists ? undefined : connectTimeout || undefined);
   }
 
   #hold(waiter: Waiter): void {
-    this.#waiters.hold(waiter);
-    this.#waits.begin(waiter);
+    this.#waiters.queueAgain(waiter);
+    this.#deadlines.begin(waiter);
   }
 
   /** mysql2 has something for a caller who was in its queue, or whose connection was being made. */
   #serve(
     waiter: Waiter,
-    making: OneMaking | undefined,
+    pending: Pending | undefined,
     error: NodeJS.ErrnoException | null,
     connection: mysql.PoolConnection,
   ): void {
-    if (making?.relieved === true) return;
-    if (error != null) this.#failed(making?.caller ?? waiter, making, error);
-    else if (making === undefined) this.#hand(waiter, connection);
-    else this.#loggedIn(making);
+    if (pending === undefined) return error == null ? this.#hand(waiter, connection) : this.#answer(waiter, error);
+    if (pending.isSettled) return;
+    if (error != null) this.#failed(pending, error);
+    else this.#loggedIn(pending, connection, pending.socket!);
   }
 
-  #loggedIn(making: OneMaking): void {
-    const { connection, socket } = making;
+  #loggedIn(pending: Pending, connection: mysql.PoolConnection, socket: TrackedSocket): void {
     this.statements.watch(connection, socket);
-    if (this.#options.failover.role !== 'writable') return this.#arrived(making);
+    if (this.#options.failover.role !== 'writable') return this.#arrived(pending, connection, socket);
     // One round trip for each new connection, and only where a server that takes no writes is of no use.
     askRole(connection, (error, readOnly) => {
-      if (making.relieved) return;
-      if (!readOnly && (error === null || isServerError(error))) return this.#arrived(making);
+      if (pending.isSettled) return;
+      if (!readOnly && (error === null || isServerError(error))) return this.#arrived(pending, connection, socket);
       const cause = error ?? readOnlyError(this.#endpoint.name, socket.dialledAddress);
       if (readOnly) socket.settle('unusable', 'read-only', cause);
       takeOut(this.#pool, connection);
       quit(this.#options.driver, connection);
-      this.#failed(making.caller, making, cause);
+      this.#failed(pending, cause);
     });
   }
 
-  #arrived(making: OneMaking): void {
-    if (making.socket.isCurrent) this.#made(making);
-    else this.#makings.end(making);
-    this.#hand(making.caller, making.connection);
+  #arrived(pending: Pending, connection: mysql.PoolConnection, socket: TrackedSocket): void {
+    pending.arrive();
+    if (socket.isCurrent) this.#made(connection, socket);
+    this.#hand(pending.settle(), connection);
   }
 
-  #hand(waiter: Waiter, connection: mysql.PoolConnection): void {
+  #hand(waiter: Waiter | null, connection: mysql.PoolConnection): void {
+    if (this.#endpoint.slept) {
+      const hand = (): void => process.nextTick(() => this.#hand(waiter, connection));
+      return void this.#endpoint.wake().then(hand);
+    }
     if (this.#connections.socketOf(connection)?.isCurrent !== true) {
       connection.release();
-      return this.#again(waiter);
+      if (waiter !== null) this.#again(waiter);
+      return;
     }
-    if (!waiter.answered && !this.#pause.on) return this.#answer(waiter, null, connection);
+    if (waiter !== null && !waiter.answered && !this.#pause.on) return this.#answer(waiter, null, connection);
     connection.release();
-    if (!waiter.answered) this.#hold(waiter);
+    if (waiter !== null && !waiter.answered) this.#hold(waiter);
   }
 
-  #failed(waiter: Waiter, making: OneMaking | undefined, error: NodeJS.ErrnoException): void {
-    if (making === undefined) return this.#answer(waiter, error);
-    this.#makings.end(making);
-    const { socket } = making;
+  #failed(pending: Pending, error: NodeJS.ErrnoException): void {
+    const socket = pending.socket!;
+    const caller = pending.settle();
     const failures = new Map<Address, unknown>(socket.failures);
     if (socket.dialledAddress !== null) failures.set(socket.dialledAddress, error);
     this.#trouble.note(failures, error);
     // Whatever it failed with, the server has said its last word on this connection.
     if (!socket.destroyed) socket.expectEnd();
+    if (caller === null) return this.#pulseSoon();
     // An address that was left in the middle is no failure of anything, so even a first connection is dialled again.
     const left = isEipPoolError(error) && error.code === 'ADDRESS_LEFT';
-    if (left ? this.#open : refusalOf(error).kind === 'not-ready' && this.#persists()) this.#again(waiter);
-    else this.#answer(waiter, error);
+    if (left ? this.#open : refusalOf(error).kind === 'not-ready' && this.persists) this.#again(caller);
+    else this.#answer(caller, error);
   }
 
-  /** There is no usable server for this caller yet; he keeps his turn in the queue. */
+  /** There is no usable server for this caller yet; it keeps its turn in the queue. */
   #again(waiter: Waiter): void {
     if (waiter.answered) return this.#pulseSoon();
     if (!this.#open) return this.#answer(waiter, closedError());
     if (this.#pause.on) return this.#hold(waiter);
-    this.#waiters.queue(waiter);
+    this.#waiters.queueAgain(waiter);
+    this.#boundOne(waiter);
     this.#strain();
     this.#pulseSoon();
   }
 
   #answer(waiter: Waiter, error: Error | null, connection?: mysql.PoolConnection): void {
-    this.#waits.end(waiter);
+    this.#deadlines.end(waiter);
     if (waiter.answered) return;
     waiter.answered = true;
     waiter.answer(error, connection as mysql.PoolConnection);
@@ -339,52 +392,77 @@ export class Keeper {
     // A pool that has connections is merely busy: its callers wait as its driver has them wait.
     if (this.#connections.anyUsable) return;
     this.#admission.down(this.#trouble.cause);
-    this.#boundWaiters();
+    this.#bound();
   }
 
   /** There is a new connection: whoever waits for one waits as in any busy pool. */
-  #made(making: OneMaking): void {
-    this.#makings.arrive(making);
+  #made(connection: mysql.PoolConnection, socket: TrackedSocket): void {
     this.#everConnected = true;
-    this.#connections.made(making.connection, making.socket);
+    this.#connections.made(connection, socket);
     this.#strained = false;
     this.#trouble.clear();
     this.#admission.up();
     // A pause is not over with it.
-    if (!this.#pause.on) this.#unbindWaiters();
+    if (!this.#pause.on) this.#unbound();
   }
 
   /** A pool that has never had a connection fails as mysql2's does; one that has, waits. */
-  #persists(): boolean {
-    return (this.#everConnected || this.#options.failover.waitAtStart) && this.#open;
+  get persists(): boolean {
+    return this.#options.waits && (this.#everConnected || this.#options.failover.waitAtStart) && this.#open;
   }
 
   get #open(): boolean {
     return !this.#ended && !isClosed(this.#pool) && this.#endpoint.state !== 'closed';
   }
 
-  #boundWaiters(): void {
-    for (const waiter of this.#waiters.all()) if (!waiter.scout) this.#waits.begin(waiter);
+  /** Whoever waits, or comes now, waits for a server, or for a pause to end, until its deadline. */
+  #bound(): void {
+    if (this.#bounding) return;
+    this.#bounding = true;
+    for (const waiter of this.#waiters.all()) this.#boundOne(waiter);
   }
 
-  #unbindWaiters(): void {
-    if (!this.#waits.any) return;
-    for (const waiter of this.#waiters.all()) this.#waits.end(waiter);
+  #boundOne(waiter: Waiter): void {
+    if (this.#bounding && waiter.expecting) this.#deadlines.begin(waiter);
+  }
+
+  /** From here on they wait as in any busy pool. */
+  #unbound(): void {
+    if (!this.#bounding && !this.#deadlines.any) return;
+    this.#bounding = false;
+    for (const waiter of this.#waiters.all()) this.#deadlines.end(waiter);
   }
 
   #expire(waiter: Waiter, waitedMillis: number): void {
-    this.#waiters.remove(waiter);
-    if (this.#pause.on) this.#trouble.note(new Map(), new Error('the pool is paused, and was not resumed'));
-    const making = this.#makings.of(waiter)?.socket;
-    if (making !== undefined) this.#trouble.noteUnfinished(making);
-    const error = this.#persists()
-      ? this.#trouble.deadlineError(TIMED_OUT, this.#endpoint.name, waitedMillis, this.#waiters.counts())
-      : timeoutError();
+    if (waiter.answered) return;
+    // Whoever is in the queue is none of those for whom a connection is made.
+    const pending = this.#waiters.remove(waiter) ? undefined : this.#pending.of(waiter);
+    const socket = pending?.socket ?? undefined;
+    if (socket !== undefined) this.#trouble.noteUnfinished(socket);
+    const error = this.persists || this.#pause.on ? this.#deadlineError(waitedMillis) : timeoutError();
     this.#answer(waiter, error);
     this.#strain();
+    const next = pending === undefined || this.#pause.on ? undefined : this.#waiters.next();
+    if (next !== undefined) return pending?.takeOver(next);
     // One that is logging in goes on, and is the pool's when it is done; until then nobody needs the process for it.
-    if (making?.state.kind === 'handshake') making.unref();
-    else making?.destroy(error);
+    if (socket?.state.kind === 'handshake') socket.unref();
+    else socket?.destroy(error);
+  }
+
+  #deadlineError(waitedMillis: number): Error {
+    const { total, idle } = counts(this.#pool);
+    const opening = this.#pending.size;
+    const pool = { total, active: total - idle - opening, idle, waiting: this.#waiters.count, opening };
+    const { name } = this.#endpoint;
+    return this.#trouble.deadlineError({ said: TIMED_OUT, name, waitedMillis, paused: this.#pause.on, pool });
+  }
+
+  /** Serves those who wait, for as long as there is a connection for them, or room for one. */
+  #pulse(): void {
+    for (let left = this.#waiters.length; left > 0 && hasRoom(this.#pool); left--) {
+      const next = this.#waiters.next();
+      if (next !== undefined) this.get(next.token);
+    }
   }
 
   #pulseSoon(): void {
@@ -393,7 +471,7 @@ export class Keeper {
     process.nextTick(() => {
       this.#pulsing = false;
       this.#pause.released();
-      pulse(this.#pool, (token) => this.get(token));
+      this.#pulse();
     });
   }
 }

@@ -1,5 +1,6 @@
 import type * as mysql from 'mysql2';
 import type { FollowingConfig } from '../failover/options.js';
+import { viewOf } from '../options.js';
 
 export interface PoolOptions extends mysql.PoolOptions, FollowingConfig {
   /** The promise class of what `eip-pool/mysql2/promise` returns. */
@@ -14,7 +15,7 @@ export interface ConnectionOptions extends mysql.ConnectionOptions, FollowingCon
 export interface QueryOptions extends mysql.QueryOptions {
   /**
    * For `pool.query` and `pool.execute`: a second run does no harm, so that it may be run again, at most once, if its
-   * connection is lost and the name has moved or the server was judged dead.
+   * connection is lost and the server that ran it is gone.
    */
   idempotent?: boolean | undefined;
 }
@@ -28,8 +29,9 @@ export type RunsAgain = <T extends mysql.QueryResult>(
 /** Our keys, and what mysql2 may see: it prints every option that it does not know. */
 export function splitOptions<T extends mysql.ConnectionOptions>(
   given: string | (T & FollowingConfig),
-): { readonly ours: FollowingConfig; readonly theirs: T } {
-  if (typeof given === 'string') return { ours: {}, theirs: { uri: given } as T };
-  const { follow, failover, endpoint, ...theirs } = given;
-  return { ours: { follow, failover, endpoint }, theirs: theirs as unknown as T };
+): { readonly ours: FollowingConfig; readonly theirs: string | T } {
+  if (typeof given === 'string') return { ours: {}, theirs: given };
+  const { follow, failover, endpoint } = given;
+  const theirs = viewOf<T>(given, { follow: undefined, failover: undefined, endpoint: undefined });
+  return { ours: { follow, failover, endpoint }, theirs };
 }

@@ -1,11 +1,22 @@
 import type * as mysql from 'mysql2';
 import type promise from 'mysql2/promise';
+import { inCallersContext, inNobodysContext } from '../async-context.js';
 import { EipPoolError } from '../errors.js';
 import { type ReadFailoverOptions, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
 import { Transactions } from '../failover/transaction.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { hostOf } from './connection.js';
-import { type Driver, type GetCallback, type ResultCallback, settingsOf } from './internals.js';
+import {
+  type Driver,
+  type GetCallback,
+  readSettings,
+  type ResultCallback,
+  settingsOf,
+  bindCommands,
+  bindEvents,
+  hasFree,
+  isClosed,
+} from './internals.js';
 import { Keeper } from './keeper.js';
 import { type PoolOptions, type QueryOptions, splitOptions } from './options.js';
 import { Mysql2Prober } from './prober.js';
@@ -48,17 +59,33 @@ interface RunsAgain {
 /** @throws `INVALID_OPTION` that names the option */
 export type PoolConstructor = new (options: string | PoolOptions) => Pool;
 
+/** A cluster's: its callers do not wait for its server, since the cluster has others. */
+export type NodeConstructor = new (options: string | PoolOptions, place: 'node') => Pool;
+
 /** What of mysql2's pool is overridden, in the shape in which it is overridden. */
 interface Base {
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+  listenerCount(event: string | symbol): number;
   getConnection(callback: GetCallback): void;
   releaseConnection(connection: mysql.PoolConnection): void;
+  /** With `resetOnRelease`, once the server has answered. */
+  _handleSuccessfulRelease(connection: mysql.PoolConnection): void;
   query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query;
   execute(sql: unknown, values?: unknown, callback?: unknown): void;
   promise(promiseImpl?: PromiseConstructor): promise.Pool;
   end(callback?: (error?: Error | null) => void): void;
 }
 
-export function makePoolClass(driver: Driver): PoolConstructor {
+function waitsInCluster(): EipPoolError {
+  return new EipPoolError(
+    'INVALID_OPTION',
+    'option failover.waitAtStart: a node of a cluster does not wait for its server, since the next node is tried at once',
+  );
+}
+
+// A class that depends on which copy of the driver it extends.
+// oxlint-disable-next-line max-lines-per-function
+export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor {
   const Stock = driver.Pool as unknown as new (options: object) => Base;
 
   class Pool extends Stock {
@@ -68,13 +95,11 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     readonly #runSide: RunSide | null = null;
     readonly #transactions: Transactions<Transaction, Session>;
 
-    constructor(given: string | PoolOptions) {
+    constructor(given: string | PoolOptions, place: 'alone' | 'node' = 'alone') {
       const { ours, theirs } = splitOptions<mysql.PoolOptions>(given);
       const failover = readFailoverOptions(ours.failover);
-      // mysql2 exports no way to read a pool's options but to make a pool.
-      const seed = driver.createPool({ ...theirs });
-      seed.end();
-      const config = settingsOf(seed);
+      if (place === 'node' && failover.waitAtStart) throw waitsInCluster();
+      const config = readSettings(driver, theirs);
       const route = routeOf({ ...ours, stream: config.connectionConfig.stream }, hostOf(config.connectionConfig));
       super({ config });
       this.#route = route;
@@ -86,15 +111,14 @@ export function makePoolClass(driver: Driver): PoolConstructor {
         }),
       );
       if (route === null) return;
-      this.#keeper = this.#keep(route, failover);
+      this.#keeper = this.#keep(route, failover, place === 'alone');
       const replayer = this.#replay(route, failover, this.#keeper);
       this.#runSide = {
         driver,
         pool: this as unknown as mysql.Pool,
         failed: (statement, error, told) => replayer.failed(statement, error, told),
       };
-      const { port } = config.connectionConfig;
-      const prober = new Mysql2Prober(driver, port, theirs, failover.probeTimeoutMillis);
+      const prober = new Mysql2Prober(driver, config.connectionConfig, failover.probeTimeoutMillis);
       this.#unregister = route.endpoint.register(prober);
     }
 
@@ -107,8 +131,22 @@ export function makePoolClass(driver: Driver): PoolConstructor {
     }
 
     override getConnection(callback: GetCallback): void {
-      if (this.#keeper === null) super.getConnection(callback);
-      else this.#keeper.get(callback);
+      const told = inCallersContext(callback);
+      if (this.#keeper === null) this.#stock(told);
+      else this.#keeper.get(told);
+    }
+
+    /** A new connection is everybody's, whoever's call it is made in. */
+    #stock(callback: GetCallback): void {
+      if (hasFree(this as unknown as mysql.Pool)) super.getConnection(callback);
+      else inNobodysContext(() => super.getConnection(callback));
+    }
+
+    /** Two events come with every lease, of whoever it is, and are told to others. */
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      if (event === 'connection') bindCommands(args[0] as mysql.PoolConnection);
+      if (this.listenerCount(event) > 0) return inNobodysContext(() => super.emit(event, ...args));
+      return event === 'error' ? super.emit(event, ...args) : false;
     }
 
     override releaseConnection(connection: mysql.PoolConnection): void {
@@ -116,18 +154,24 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       else this.#keeper.release(connection);
     }
 
+    override _handleSuccessfulRelease(connection: mysql.PoolConnection): void {
+      super._handleSuccessfulRelease(connection);
+      this.#keeper?.returned();
+    }
+
     override query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query {
       const side = this.#runSide;
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
-      if (side === null || typeof told !== 'function') return super.query(sql, values, callback);
-      return run(side, 'query', sql, typeof values === 'function' ? undefined : values, told)!;
+      if (typeof told !== 'function') return bindEvents(super.query(sql, values, callback));
+      if (side === null) return super.query(sql, values, callback);
+      return run(side, 'query', sql, typeof values === 'function' ? undefined : values, inCallersContext(told))!;
     }
 
     override execute(sql: unknown, values?: unknown, callback?: unknown): void {
       const side = this.#runSide;
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
       if (side === null || typeof told !== 'function') super.execute(sql, values, callback);
-      else run(side, 'execute', sql, typeof values === 'function' ? [] : values, told);
+      else run(side, 'execute', sql, typeof values === 'function' ? [] : values, inCallersContext(told));
     }
 
     override promise(promiseImpl?: PromiseConstructor): PromisePool {
@@ -143,9 +187,11 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       this.#kept().resume();
     }
 
-    override end(callback?: (error?: Error | null) => void): void {
+    override end(given?: (error?: Error | null) => void): void {
       const keeper = this.#keeper;
-      if (keeper === null) return super.end(callback);
+      const callback = inCallersContext(given);
+      // The first call ends it, when what it waits for has come.
+      if (keeper === null || isClosed(this as unknown as mysql.Pool)) return super.end(callback);
       keeper.prepareEnd();
       super.end((error) => {
         this.#unregister();
@@ -161,37 +207,40 @@ export function makePoolClass(driver: Driver): PoolConstructor {
       throw new EipPoolError('INVALID_OPTION', 'pause and resume are for a pool whose host is a name that is followed');
     }
 
-    #replay({ endpoint }: Route, failover: ReadFailoverOptions, { statements }: Keeper): Replayer {
+    #replay({ endpoint }: Route, failover: ReadFailoverOptions, keeper: Keeper): Replayer {
       return new Replayer({
         endpoint,
         failover,
-        get: (callback) => this.getConnection(callback),
-        ranOn: (error) => statements.ranOn(error),
+        get: (callback) => keeper.ahead(() => this.getConnection(callback)),
+        lostWith: (error) => keeper.statements.lostWith(error),
+        socketOf: (connection) => keeper.socketOf(connection),
         ownFormat: settingsOf(this as unknown as mysql.Pool).connectionConfig.queryFormat !== undefined,
         run: ({ method, sql, values }, told) => {
           const pool = this as unknown as mysql.Pool;
-          run({ driver, pool, failed: (_, error) => told(error) }, method, sql, values, told);
+          keeper.ahead(() => run({ driver, pool, failed: (_, error) => told(error) }, method, sql, values, told));
         },
       });
     }
 
-    #keep(route: Route, failover: ReadFailoverOptions): Keeper {
+    #keep(route: Route, failover: ReadFailoverOptions, waits: boolean): Keeper {
       const pool = this as unknown as mysql.Pool;
       const keeper = new Keeper({
         driver,
         pool,
         route,
         failover,
-        get: (callback) => super.getConnection(callback),
+        waits,
+        get: (callback) => this.#stock(callback),
         release: (connection) => super.releaseConnection(connection),
       });
       settingsOf(pool).connectionConfig.stream = streamFactory(route.endpoint, {
         persist: (cause) => keeper.persistsAfter(cause),
+        hurried: () => !keeper.persists,
         made: (socket) => keeper.made(socket),
         unbounded: true,
       });
       return keeper;
     }
   }
-  return Pool as unknown as PoolConstructor;
+  return Pool as unknown as PoolConstructor & NodeConstructor;
 }

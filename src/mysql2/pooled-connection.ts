@@ -1,6 +1,16 @@
 import type * as mysql from 'mysql2';
 import type { Connection } from '../sockets/connection.js';
-import { type Driver, isBusy, isFree, isMember, quit, takeOut } from './internals.js';
+import {
+  type Driver,
+  hasSaidGoodbye,
+  isBusy,
+  isFree,
+  isMember,
+  isWaiting,
+  quit,
+  takeOut,
+  threadIdOf,
+} from './internals.js';
 
 /** What the pool does when one of its connections leaves it because its address was left. */
 export interface PoolSide {
@@ -32,8 +42,12 @@ export class PooledConnection implements Connection {
     return this.#side.silenceMillis;
   }
 
+  get sessionId(): number | null {
+    return threadIdOf(this.#connection);
+  }
+
   isWaiting(): boolean {
-    return isBusy(this.#connection);
+    return isWaiting(this.#connection);
   }
 
   /** mysql2 lets a caller release a connection on which his statements still run. */
@@ -56,6 +70,10 @@ export class PooledConnection implements Connection {
 
   goodbye(): void {
     quit(this.#side.driver, this.#connection);
+  }
+
+  hasSaidGoodbye(): boolean {
+    return hasSaidGoodbye(this.#connection);
   }
 
   ping(): Promise<void> {

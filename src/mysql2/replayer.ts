@@ -1,14 +1,15 @@
 import type * as mysql from 'mysql2';
-import type { Address } from '../endpoint/address.js';
 import type { ReadFailoverOptions } from '../failover/options.js';
 import { leaseAnswering, type Lost, repeatIfAbandoned, tellReplay } from '../failover/repeat.js';
-import { outcomeOf } from '../outcome/outcome.js';
 import { onlyReads } from '../outcome/reads.js';
-import { type Again, replayOf } from '../outcome/replay.js';
+import { type Again, outcomeOfRun, replayOf } from '../outcome/replay.js';
 import type { Endpoint } from '../sockets/endpoint.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import type { LostSession } from '../sockets/uptime.js';
 import { isTimeOut } from './driver-words.js';
 import { type GetCallback, hasTimedOut, type ResultCallback } from './internals.js';
 import { lenderOf, type Result, settled } from './leases.js';
+import { uptimeOf } from './uptime.js';
 
 /** A statement as `pool.query` or `pool.execute` got it. */
 export interface Given {
@@ -23,8 +24,10 @@ export interface ReplayerOptions {
   readonly endpoint: Endpoint;
   readonly failover: ReadFailoverOptions;
   readonly get: (callback: GetCallback) => void;
-  /** Where the statement ran that failed with this error; null if it was given to no connection. */
-  readonly ranOn: (error: Error) => Address | null;
+  /** The session in which the statement ran that was lost with this error; null if it was given to no connection. */
+  readonly lostWith: (error: Error) => LostSession | null;
+  /** Undefined once the connection is closed. */
+  readonly socketOf: (connection: mysql.PoolConnection) => TrackedSocket | undefined;
   /** The application puts values into statements in a way of its own (`queryFormat`). */
   readonly ownFormat: boolean;
   /** Runs it on a connection of the pool, once. */
@@ -44,12 +47,13 @@ export class Replayer {
 
   /** It failed: runs it again, or tells its caller. */
   failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void {
-    const address = this.#options.ranOn(error);
+    const session = this.#options.lostWith(error);
     // Without a connection it failed while it waited for one, which has rules of its own.
-    if (address === null) return told(error);
+    if (session === null) return told(error);
     const { replay, role } = this.#options.failover;
+    const lost: Lost = { error, outcome: outcomeOfRun(error, true), session };
     const plan = replayOf({
-      outcome: outcomeOf(error),
+      outcome: lost.outcome,
       timedOut: isTimeOut(error),
       replay,
       role,
@@ -60,10 +64,10 @@ export class Replayer {
       case 'none':
         return told(error);
       case 'again':
-        tellReplay(this.#options.endpoint, textOf(given), plan, error);
+        tellReplay(this.#options.endpoint, textOf(given), plan, lost);
         return this.#options.run(given, told);
       case 'if-abandoned':
-        void this.#repeat(given, plan, { error, address }).then(
+        void this.#repeat(given, plan, lost).then(
           ({ rows, fields }) => process.nextTick(told, null, rows, fields),
           () => process.nextTick(told, error),
         );
@@ -72,14 +76,16 @@ export class Replayer {
 
   /** Rejects with anything if it could not be repeated, or the repetition failed: its caller gets the first error. */
   async #repeat(given: Given, plan: Again, lost: Lost): Promise<Result> {
-    const { endpoint, failover, get } = this.#options;
+    const { endpoint, failover, get, socketOf } = this.#options;
     const reads = plan.why === 'reads';
     return await repeatIfAbandoned(endpoint, lost, {
       lease: () => leaseAnswering(lenderOf(get), reads ? READ_ONLY : FREE, endpoint.clock, failover.deadlineMillis),
       run: (connection) => {
-        tellReplay(endpoint, textOf(given), plan, lost.error);
+        tellReplay(endpoint, textOf(given), plan, lost);
         return settled((told) => runOn(connection, given, told));
       },
+      socketOf,
+      uptime: (connection) => uptimeOf(connection),
       giveBack: (connection) => giveBack(connection, reads),
     });
   }

@@ -1,4 +1,5 @@
 import type * as mysql from 'mysql2';
+import { moveToFront } from './internals.js';
 
 /**
  * A server is read-only by `read_only` (which `super_read_only` implies, and which users with SUPER ignore) or by
@@ -15,10 +16,20 @@ export function isReadOnlyRow(row: unknown): boolean {
   return values.some((value) => value != null && !WRITABLE.has(String(value).toUpperCase()));
 }
 
-/** One round trip. */
+const QUESTIONS: WeakSet<object> = new WeakSet();
+
+/** Whether it asks for the role: what a server answers to that is never a reason to ask again. */
+export function isRoleQuestion(command: object): boolean {
+  return QUESTIONS.has(command);
+}
+
+/** One round trip, before whatever waits for its turn on the connection. */
 export function askRole(connection: mysql.Connection, told: (error: Error | null, readOnly: boolean) => void): void {
-  connection.query({ sql: ROLE, rowsAsArray: false, nestTables: false, typeCast: true }, (error, rows) => {
+  const options = { sql: ROLE, rowsAsArray: false, nestTables: false, typeCast: true };
+  const question = connection.query(options, (error: Error | null, rows: unknown) => {
     if (error != null) told(error, false);
     else told(null, isReadOnlyRow((rows as unknown[])[0]));
   });
+  QUESTIONS.add(question);
+  moveToFront(connection, question);
 }

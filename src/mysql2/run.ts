@@ -1,6 +1,7 @@
 import type * as mysql from 'mysql2';
+import { internally } from '../async-context.js';
 import { isMaybeReadOnly } from '../outcome/mysql.js';
-import { createQuery, type Driver, type ResultCallback } from './internals.js';
+import { createQuery, type Driver, type GetCallback, type ResultCallback } from './internals.js';
 import type { Given } from './replayer.js';
 
 export interface RunSide {
@@ -13,6 +14,7 @@ export interface RunSide {
 /**
  * `pool.query` and `pool.execute` for a caller with a callback: a lease that ends with its statement. It does what
  * mysql2's do; those listen with `once`, which costs a statement as much as all that this library adds to it.
+ * @param told runs in its caller's context
  */
 export function run(
   { driver, pool, failed }: RunSide,
@@ -30,7 +32,7 @@ export function run(
     failed({ method, sql, values, sent: () => query?.sql }, error, told);
   };
   const query = method === 'query' ? createQuery(driver, pool, sql, values, tell) : undefined;
-  pool.getConnection((error, connection) => {
+  const lease: GetCallback = (error, connection) => {
     if (error != null) return tell(error);
     let ended = false;
     const onEnd = (): void => {
@@ -41,14 +43,19 @@ export function run(
       else connection.release();
     };
     try {
-      if (query !== undefined) connection.query(query).on('end', onEnd);
-      else connection.execute(sql as string, values as mysql.ExecuteValues, tell as never).on('end', onEnd);
+      const command = internally(() =>
+        query !== undefined
+          ? connection.query(query)
+          : connection.execute(sql as string, values as mysql.ExecuteValues, tell as never),
+      );
+      command.on('end', onEnd);
     } catch (thrown) {
       connection.release();
       // The driver refused the statement or its values; or the caller's own callback threw, which is the caller's.
       if (failure !== null) throw thrown;
       tell(thrown as Error);
     }
-  });
+  };
+  internally(() => pool.getConnection(lease));
   return query;
 }

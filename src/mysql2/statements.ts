@@ -1,18 +1,27 @@
 import type * as mysql from 'mysql2';
-import type { Address } from '../endpoint/address.js';
+import type { Clock } from '../clock.js';
+import { lostSession } from '../failover/repeat.js';
 import { isMaybeReadOnly } from '../outcome/mysql.js';
-import { noteOutcome } from '../outcome/outcome.js';
+import { noteAnswer } from '../outcome/outcome.js';
 import { isSingleStatement } from '../outcome/statement.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
+import type { LostSession } from '../sockets/uptime.js';
 import { isTimeOut } from './driver-words.js';
-import { type Command, onFailure, type ResultCallback } from './internals.js';
-import { askRole } from './role.js';
+import { type Command, isEnded, onFailure, type ResultCallback, textOf } from './internals.js';
+import { askRole, isRoleQuestion } from './role.js';
+import { isServerError } from './server-errors.js';
 
 export interface StatementSide<C> {
+  readonly clock: Clock;
   /** The server refused a statement because it is read-only, and says that it is. */
   readOnly(connection: C, error: Error): void;
   /** Its caller released it while the server was being asked. */
   release(connection: C): void;
+}
+
+interface Refused {
+  readonly error: Error;
+  readonly statement: string;
 }
 
 /** Looks after the statements on connections, whoever runs them. */
@@ -20,23 +29,29 @@ export class Statements<C extends mysql.Connection> {
   readonly #side: StatementSide<C>;
   /** Connections whose server is being asked for its role, so many times; was it released meanwhile? */
   readonly #asking: Map<C, { times: number; released: boolean }> = new Map();
-  readonly #ranOn: WeakMap<Error, Address> = new WeakMap();
+  readonly #lostWith: WeakMap<Error, LostSession> = new WeakMap();
 
   constructor(side: StatementSide<C>) {
     this.#side = side;
   }
 
-  /** Where the statement ran that failed with this error; null if it was given to no connection. */
-  ranOn(error: Error): Address | null {
-    return this.#ranOn.get(error) ?? null;
+  /** The session in which the statement ran that was lost with this error; null if it was given to no connection. */
+  lostWith(error: Error): LostSession | null {
+    return this.#lostWith.get(error) ?? null;
   }
 
   watch(connection: C, socket: TrackedSocket): void {
-    onFailure(connection, (command, told, error) => {
-      if (told === undefined) return endIfTimedOut(command, error);
-      // Whoever runs it may ask where it ran, though the connection is closed by then.
-      if (socket.dialledAddress !== null) this.#ranOn.set(error, socket.dialledAddress);
-      this.#failed(connection, command, told, error);
+    onFailure(connection, {
+      refused: (command, error) => noteAnswer(error, statementOf(command)),
+      failed: (command, told, error) => {
+        if (told === undefined) return endIfTimedOut(command, error);
+        // Whoever runs it may ask where it ran, though the connection is closed by then.
+        const lost = isOfConnection(connection, error)
+          ? lostSession(socket, isServerError(error), this.#side.clock.now())
+          : null;
+        if (lost !== null) this.#lostWith.set(error, lost);
+        this.#failed(connection, command, told, error);
+      },
     });
   }
 
@@ -49,24 +64,27 @@ export class Statements<C extends mysql.Connection> {
   }
 
   #failed(connection: C, command: Command, told: ResultCallback, error: NodeJS.ErrnoException): void {
+    const statement = statementOf(command);
+    noteAnswer(error, statement);
     // A statement that is only prepared has no effect, and its execution is called off in this very turn.
-    if (typeof command.sql === 'string' && isMaybeReadOnly(error) && isSingleStatement(command.sql, 'mysql')) {
-      return this.#confirm(connection, error, () => told(error));
+    const ran = command.query === undefined && !isRoleQuestion(command);
+    if (ran && statement !== undefined && isMaybeReadOnly(error) && isSingleStatement(statement, 'mysql')) {
+      return this.#confirm(connection, { error, statement }, () => told(error));
     }
     told(error);
     endIfTimedOut(command, error);
   }
 
   /** Design, pools rule 4: only the server's role tells what such a refusal means. Its own connection is asked. */
-  #confirm(connection: C, refusal: Error, tell: () => void): void {
+  #confirm(connection: C, { error, statement }: Refused, tell: () => void): void {
     const asking = this.#asking.get(connection) ?? { times: 0, released: false };
     asking.times++;
     this.#asking.set(connection, asking);
     askRole(connection, (_, readOnly) => {
       if (--asking.times === 0) this.#asking.delete(connection);
       if (readOnly) {
-        noteOutcome(refusal, 'rejected');
-        this.#side.readOnly(connection, refusal);
+        noteAnswer(error, statement, true);
+        this.#side.readOnly(connection, error);
       }
       try {
         // mysql2 destroys the connection now, if the statement was its pool's; only then may others have it.
@@ -78,10 +96,23 @@ export class Statements<C extends mysql.Connection> {
   }
 }
 
+function statementOf(command: Command): string | undefined {
+  const text = textOf(command);
+  return typeof text === 'string' ? text : undefined;
+}
+
+/** A type cast that throws ends its connection too, and says nothing of the server's. */
+function isOfConnection(connection: mysql.Connection, error: NodeJS.ErrnoException): boolean {
+  return isEnded(connection) || isServerError(error) || error.syscall !== undefined || isTimeOut(error);
+}
+
 /**
  * mysql2 ends a statement that timed out when the server replies, which it may never do. Whoever waits for that end to
  * give the connection back, a pool or a cluster, is told now; a lease stays its caller's.
  */
 function endIfTimedOut(command: Command, error: NodeJS.ErrnoException): void {
-  if (isTimeOut(error)) command.emit('end');
+  if (!isTimeOut(error)) return;
+  command.emit('end');
+  // What the server says after all is nobody's.
+  for (const event of ['fields', 'result', 'end']) command.removeAllListeners(event);
 }

@@ -1,10 +1,10 @@
 import type { FollowingStream } from '../failover/options.js';
 import type { Endpoint } from '../sockets/endpoint.js';
+import type { SocketPlan } from '../sockets/socket-host.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import type { ConnectionSettings } from './internals.js';
 
-export interface StreamPlan {
-  readonly persist: (cause: unknown) => boolean;
+export interface StreamPlan extends SocketPlan {
   /** Gets each socket as it is made: mysql2 does not say which connection it is for. */
   readonly made: (socket: TrackedSocket) => void;
   /** A pool's callers have their own deadline, and a log-in that is slow goes on without them. */
@@ -21,7 +21,7 @@ export interface StreamPlan {
  */
 export function streamFactory(endpoint: Endpoint, plan: StreamPlan): FollowingStream {
   const make = ({ config }: { readonly config: ConnectionSettings }): TrackedSocket => {
-    const socket = endpoint.socket({ persist: plan.persist });
+    const socket = endpoint.socket(plan);
     socket.expectHandshake();
     if (plan.unbounded) config.connectTimeout = 0;
     socket.once('connect', () => {

@@ -5,12 +5,13 @@ import type { Scope } from '../failover/transaction-scope.js';
 import type { Marker, Resolution, Session as TransactionSession, TransactionAdapter } from '../failover/transaction.js';
 import type { ReadTransactionOptions } from '../failover/transaction-options.js';
 import { leaseAnswering } from '../failover/repeat.js';
+import { keepsTransaction } from '../outcome/reads.js';
 import type { Dialect } from '../outcome/statement.js';
 import { isTimeOut } from './driver-words.js';
-import { breakOff, type GetCallback, isEnded } from './internals.js';
+import { breakOff, type GetCallback, hasOwnFormat, isEnded, takesSeveral } from './internals.js';
 import { lease, lenderOf } from './leases.js';
-import type { QueryOptions } from './options.js';
-import { askMarker, type Identity, identityOf, isSame } from './witness.js';
+import { askMarker, checkMark, checkMarker, type MarkerTable, markStatement } from './marker.js';
+import { type Identity, identityOf, isSame } from './witness.js';
 
 /** What the function of `pool.transaction` gets. Its statements run in the transaction, one after the other. */
 export interface Transaction {
@@ -31,12 +32,25 @@ const IN_TRANSACTION = 1;
 /** It does nothing, and its reply has the status. */
 const NOTHING = 'DO 0';
 
+/** As long as it is there, so is the transaction in which it was set: the status tells nothing of one after the other. */
+const GUARD = 'eip_pool_guard';
+/** ER_SP_DOES_NOT_EXIST */
+const GUARD_IS_GONE = 1305;
+
+type Method = 'query' | 'execute';
+
 /** A connection with a transaction on it. */
 export class Session implements TransactionSession {
   readonly connection: mysql.PoolConnection;
   readonly promised: promise.PoolConnection;
   identity: Identity | null = null;
+  /** Where it wrote its marker, so that another connection finds the same table. */
+  markerTable: MarkerTable | null = null;
+  left: boolean = false;
+  remains: boolean = false;
   #inTransaction = false;
+  /** It was asked after an error, and did not answer. */
+  #unanswered = false;
 
   constructor(connection: mysql.PoolConnection) {
     this.connection = connection;
@@ -49,7 +63,7 @@ export class Session implements TransactionSession {
   }
 
   get lost(): boolean {
-    return isEnded(this.connection);
+    return this.#unanswered || isEnded(this.connection);
   }
 
   async begin({ isolationLevel, accessMode, marker }: ReadTransactionOptions): Promise<void> {
@@ -60,11 +74,16 @@ export class Session implements TransactionSession {
   }
 
   async run(sql: string): Promise<void> {
-    await this.watched(() => this.promised.query(sql));
+    const [result] = await this.#watched(() => this.promised.query(sql));
+    // MySQL warns of what it could not roll back.
+    if (sql.startsWith('ROLLBACK') && (headerOf(result)?.warningStatus ?? 0) > 0) this.remains = true;
   }
 
   async mark(table: string, id: string): Promise<void> {
-    await this.watched(() => this.promised.query(`INSERT INTO ${table} (id) VALUES (?)`, [id]));
+    const full = await checkMarker(this.connection, table);
+    await this.run(markStatement(full, id));
+    await checkMark(this.connection, full, id);
+    this.markerTable = full;
   }
 
   /** MySQL keeps no record of its transactions. */
@@ -76,8 +95,40 @@ export class Session implements TransactionSession {
     return true;
   }
 
+  /** One statement of the application's: is it still the same transaction after it? */
+  async statement<T extends readonly [unknown, ...unknown[]]>(
+    text: string,
+    method: Method,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    const single = method === 'execute' || !takesSeveral(this.connection);
+    if (keepsTransaction(text, 'mysql', single)) return await this.#watched(run);
+    await this.run(`SAVEPOINT ${GUARD}`);
+    try {
+      return await this.#watched(run);
+    } finally {
+      await this.#checkGuard();
+    }
+  }
+
+  release(broken: boolean): void {
+    // Whatever ended the transaction may have left more behind, as LOCK TABLES leaves its locks.
+    if (broken || this.left) breakOff(this.connection, new Error('its transaction was broken off'));
+    else this.connection.release();
+  }
+
+  async #checkGuard(): Promise<void> {
+    if (this.status === 'none') this.left = true;
+    if (this.lost || this.left) return;
+    try {
+      await this.run(`RELEASE SAVEPOINT ${GUARD}`);
+    } catch (error) {
+      if ((error as { readonly errno?: unknown }).errno === GUARD_IS_GONE) this.left = true;
+    }
+  }
+
   /** What a statement's reply says of the transaction. An error's reply says nothing of it, so it is asked for. */
-  async watched<T extends readonly [unknown, ...unknown[]]>(run: () => Promise<T>): Promise<T> {
+  async #watched<T extends readonly [unknown, ...unknown[]]>(run: () => Promise<T>): Promise<T> {
     try {
       const result = await run();
       this.#observe(result[0]);
@@ -88,30 +139,30 @@ export class Session implements TransactionSession {
     }
   }
 
-  release(broken: boolean): void {
-    if (broken) breakOff(this.connection, new Error('its transaction was broken off'));
-    else this.connection.release();
-  }
-
   async #ask(): Promise<void> {
     try {
       this.#observe((await this.promised.query(NOTHING))[0]);
     } catch {
       // The connection was lost, which the error that is on its way may not tell.
+      this.#unanswered = true;
     }
   }
 
   #observe(result: unknown): void {
-    const status = statusOf(result);
-    if (status !== null) this.#inTransaction = (status & IN_TRANSACTION) !== 0;
+    const status = headerOf(result)?.serverStatus;
+    if (status !== undefined) this.#inTransaction = (status & IN_TRANSACTION) !== 0;
   }
 }
 
-/** Rows come with no status, and no SELECT ends a transaction; what a CALL returns ends with a header that has one. */
-function statusOf(result: unknown): number | null {
-  const last = (Array.isArray(result) ? result.at(-1) : result) as Readonly<Record<string, unknown>> | null | undefined;
-  const isHeader = last?.constructor?.name === 'ResultSetHeader';
-  return isHeader && typeof last?.['serverStatus'] === 'number' ? last['serverStatus'] : null;
+interface Header {
+  readonly serverStatus?: number;
+  readonly warningStatus?: number;
+}
+
+/** Rows come with none, and no SELECT ends a transaction; what a CALL returns ends with one. */
+function headerOf(result: unknown): Header | null {
+  const last = (Array.isArray(result) ? (result as unknown[]).at(-1) : result) as object | null | undefined;
+  return last?.constructor?.name === 'ResultSetHeader' ? last : null;
 }
 
 export interface TransactionsSide {
@@ -135,10 +186,12 @@ export class Mysql2Transactions implements TransactionAdapter<Transaction, Sessi
   handle(session: Session, scope: Scope<Transaction>): Transaction {
     const { promised } = session;
     const through =
-      (method: 'query' | 'execute') =>
-      (sql: string | QueryOptions, values?: unknown): Promise<unknown> => {
-        const run = promised[method].bind(promised) as Run;
-        return scope.statement(typeof sql === 'string' ? sql : sql.sql, () => session.watched(() => run(sql, values)));
+      (method: Method) =>
+      (sql: unknown, values?: unknown): Promise<unknown> => {
+        const text = textOf(session.connection, method, sql, values);
+        // In a function of its own, so that a statement that mysql2 throws at is one that it rejects.
+        const run = async (): ReturnType<Run> => await (promised[method].bind(promised) as Run)(sql, values);
+        return scope.statement(text, () => session.statement(text, method, run));
       };
     return {
       query: through('query') as Transaction['query'],
@@ -157,15 +210,42 @@ export class Mysql2Transactions implements TransactionAdapter<Transaction, Sessi
     return isTimeOut(error);
   }
 
-  async resolve({ identity }: Session, marker: Marker | null): Promise<Resolution> {
-    if (marker === null) return 'unknown';
+  async resolve({ identity, markerTable }: Session, marker: Marker | null): Promise<Resolution> {
+    if (marker === null || markerTable === null) return 'unknown';
     const clock = this.#side.clock ?? systemClock;
     const { get, deadlineMillis } = this.#side;
     const connection = await leaseAnswering(lenderOf(get), NOTHING, clock, deadlineMillis);
     try {
-      return await askMarker(connection, marker, isSame(identity, await identityOf(connection)));
+      const same = isSame(identity, await identityOf(connection));
+      return await askMarker(connection, markerTable, marker.id, same);
     } finally {
       connection.release();
     }
   }
+}
+
+/**
+ * The statement's text, with its values in it where these may be SQL themselves. Empty where there is none: what cannot be
+ * read may be anything.
+ */
+function textOf(connection: mysql.PoolConnection, method: Method, statement: unknown, given: unknown): string {
+  const options = typeof statement === 'object' ? ((statement ?? {}) as { sql?: unknown; values?: unknown }) : null;
+  const text = options === null ? statement : options.sql;
+  if (typeof text !== 'string') return '';
+  const values = given ?? options?.values;
+  if (method === 'execute' || (!hasOwnFormat(connection) && areLiterals(values))) return text;
+  try {
+    return connection.format(text, values);
+  } catch {
+    return '';
+  }
+}
+
+function areLiterals(values: unknown): boolean {
+  return Array.isArray(values) ? values.every(isLiteral) : isLiteral(values);
+}
+
+function isLiteral(value: unknown): boolean {
+  if (typeof value === 'object') return value === null || value instanceof Date || Buffer.isBuffer(value);
+  return typeof value !== 'function';
 }

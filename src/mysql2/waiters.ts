@@ -1,31 +1,21 @@
+import { type Waiter as Queued, WaiterQueue } from '../failover/waiter-queue.js';
+import { type CallerQueue, type GetCallback, installQueue } from './internals.js';
 import type * as mysql from 'mysql2';
-import type { Expecting } from '../failover/makings.js';
-import type { PoolCounts } from '../failover/trouble.js';
-import { inTurn, placeInTurn } from '../failover/turns.js';
-import {
-  counts,
-  type GetCallback,
-  isFull,
-  newestWaiting,
-  queueAt,
-  replaceWaiting,
-  unqueue,
-  waiting,
-} from './internals.js';
 
 /** One caller for whom there was no connection at once. */
-export class Waiter implements Expecting {
+export class Waiter implements Queued {
   readonly answer: GetCallback;
-  readonly turn: number;
   /** Nobody waits for it: it only finds out when there is a server again. */
   readonly scout: boolean;
-  /** Stands for him in mysql2's queue. */
+  /** Stands for the caller where mysql2 has a connection for it, or room for one. */
   token: Token;
   answered: boolean = false;
+  turn?: number;
+  place?: Queued['place'];
+  deadline?: unknown;
 
-  constructor(answer: GetCallback, turn: number, scout: boolean) {
+  constructor(answer: GetCallback, scout: boolean = false) {
     this.answer = answer;
-    this.turn = turn;
     this.scout = scout;
     this.token = answer;
   }
@@ -40,24 +30,68 @@ interface Token extends GetCallback {
   waiter?: Waiter;
 }
 
-/** Before anybody who came in the usual way. */
-const FIRST_TURN = -Number.MAX_SAFE_INTEGER;
-
 /**
- * Who waits for a connection: in mysql2's own queue, or held back while the pool is paused. A caller of a pool that is
- * merely busy is in the queue with nothing but his callback, until somebody asks for him.
+ * Who waits for a connection. A caller of a pool that is merely busy is there with nothing but its callback, until
+ * somebody asks for it. It takes the place of mysql2's queue, which has to be turned as a whole to take one out.
  */
-export class Waiters {
-  readonly #pool: mysql.Pool;
-  /** mysql2 has something for him. */
+export class Waiters implements CallerQueue {
+  /** mysql2 has something for the caller. */
   readonly #serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void;
-  readonly #held: Set<Waiter> = new Set();
-  #lastTurn = 0;
-  #lastFirst = FIRST_TURN;
+  readonly #queue: WaiterQueue<Waiter> = new WaiterQueue();
+  #entering: Waiter | null = null;
+  /** While it is on, mysql2 finds nobody here. */
+  held: boolean = false;
 
   constructor(pool: mysql.Pool, serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void) {
-    this.#pool = pool;
     this.#serve = serve;
+    installQueue(pool, this);
+  }
+
+  /** As mysql2 sees it; {@link count} tells the truth. */
+  get length(): number {
+    return this.held ? 0 : this.#queue.length;
+  }
+
+  /** For mysql2. */
+  push(callback: Token): void {
+    const waiter = this.#entering;
+    if (waiter === null) return this.#queue.push(new Waiter(callback));
+    waiter.token = callback;
+    waiter.token.waiter = waiter;
+    this.#queue.queueAgain(waiter);
+  }
+
+  /**
+   * Whom mysql2 queues within the call, it queues for the waiter: under its token or, with tracing on, under one of mysql2's
+   * own. Null: for whoever asks.
+   */
+  enter(waiter: Waiter | null, call: () => void): void {
+    const before = this.#entering;
+    this.#entering = waiter;
+    try {
+      call();
+    } finally {
+      this.#entering = before;
+    }
+  }
+
+  /** Does a listener of the application's ask, while mysql2 is asked for somebody else? */
+  get isEntering(): boolean {
+    return this.#entering !== null;
+  }
+
+  /** For mysql2. */
+  shift(): GetCallback | undefined {
+    return this.held ? undefined : this.#queue.shift()?.token;
+  }
+
+  get count(): number {
+    return this.#queue.length;
+  }
+
+  get first(): Waiter | undefined {
+    const { first } = this.#queue;
+    return first === undefined ? undefined : this.#manage(first);
   }
 
   /** Undefined for a callback of the application's. */
@@ -66,77 +100,48 @@ export class Waiters {
   }
 
   make(answer: GetCallback, scout: boolean = false): Waiter {
-    return new Waiter(answer, ++this.#lastTurn, scout);
+    const waiter = new Waiter(answer, scout);
+    this.#queue.note(waiter);
+    return waiter;
   }
 
   /** For one who was the first in the queue, and got nothing. */
   makeFirst(answer: GetCallback): Waiter {
-    return new Waiter(answer, ++this.#lastFirst, false);
+    return this.ahead(() => this.make(answer));
   }
 
-  get count(): number {
-    return counts(this.#pool).waiting + this.#held.size;
+  /** Who comes within the call was served before. */
+  ahead<T>(call: () => T): T {
+    return this.#queue.ahead(call);
   }
 
-  counts(): PoolCounts {
-    const { total, idle } = counts(this.#pool);
-    return { total, active: total - idle, idle, waiting: this.count };
+  /** All who wait, and from now on what mysql2 has for one of them comes by here. */
+  all(): Iterable<Waiter> {
+    for (const waiter of this.#queue) this.#manage(waiter);
+    return this.#queue;
   }
 
-  /** The place that one more would get; 0 if there is room for one more connection. */
-  place(paused: boolean): number {
-    return isFull(this.#pool) || paused ? this.count + 1 : 0;
-  }
-
-  all(): Waiter[] {
-    return [...this.#queued(), ...this.#held];
-  }
-
-  #queued(): Waiter[] {
-    replaceWaiting(this.#pool, (token: Token) => (token.waiter === undefined ? this.#token(this.make(token)) : token));
-    return waiting(this.#pool).flatMap((token) => this.of(token) ?? []);
-  }
-
-  #token(waiter: Waiter): Token {
+  #manage(waiter: Waiter): Waiter {
+    if (waiter.token.waiter === waiter) return waiter;
     waiter.token = (error, connection) => this.#serve(waiter, error, connection);
     waiter.token.waiter = waiter;
-    return waiter.token;
+    return waiter;
   }
 
-  /** mysql2 has just put him at the end of its queue; with tracing on, under a token of its own. */
-  queued(waiter: Waiter, isNew: boolean): void {
-    waiter.token = newestWaiting(this.#pool) ?? waiter.token;
-    waiter.token.waiter = waiter;
-    if (isNew) return;
-    unqueue(this.#pool, waiter.token);
-    queueAt(this.#pool, placeInTurn(this.#queued(), waiter), waiter.token);
+  /** Back to where its turn is. */
+  queueAgain(waiter: Waiter): void {
+    this.#manage(waiter);
+    this.#queue.queueAgain(waiter);
   }
 
-  /** Into mysql2's queue, where his turn is. */
-  queue(waiter: Waiter): void {
-    queueAt(this.#pool, placeInTurn(this.#queued(), waiter), this.#token(waiter));
+  /** False if it was not in the queue. */
+  remove(waiter: Waiter): boolean {
+    return this.#queue.remove(waiter);
   }
 
-  remove(waiter: Waiter): void {
-    unqueue(this.#pool, waiter.token);
-    this.#held.delete(waiter);
-  }
-
-  hold(waiter: Waiter): void {
-    this.#held.add(waiter);
-  }
-
-  holdAll(): void {
-    for (const waiter of this.all()) {
-      unqueue(this.#pool, waiter.token);
-      this.#held.add(waiter);
-    }
-  }
-
-  /** Those who were held, in the order in which they came. */
-  letGo(): Waiter[] {
-    const held = inTurn(this.#held);
-    this.#held.clear();
-    return held;
+  /** Takes the first of them out. */
+  next(): Waiter | undefined {
+    const waiter = this.#queue.shift();
+    return waiter === undefined ? undefined : this.#manage(waiter);
   }
 }

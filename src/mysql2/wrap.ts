@@ -4,6 +4,7 @@ import { connect } from './connection.js';
 import type { Driver } from './internals.js';
 import type { ConnectionOptions, PoolOptions } from './options.js';
 import { makePoolClass, type Pool, type PoolConstructor } from './pool.js';
+import { type CreateStockCluster, promiseFollowing, type PromiseFollowing } from './promise-following.js';
 
 /** What follows its name, in mysql2's shape. */
 export interface Following {
@@ -38,13 +39,33 @@ export function following(module: object): Following {
  * module's own.
  */
 export function wrap<M extends object>(module: M): Wrapped<M> {
-  return withOverrides(module, following(module)) as Wrapped<M>;
+  const core = following(module);
+  return withOverrides(withPromises(module, core), core) as Wrapped<M>;
+}
+
+/** mysql2's types do not tell of these. */
+const WITH_PROMISES = {
+  createPoolPromise: 'createPool',
+  createPoolClusterPromise: 'createPoolCluster',
+  createConnectionPromise: 'createConnection',
+} as const satisfies Readonly<Record<string, keyof PromiseFollowing>>;
+
+function withPromises(module: object, core: Following): object {
+  let made: PromiseFollowing | undefined;
+  const promises = (): PromiseFollowing => {
+    const { createPoolClusterPromise } = module as { readonly createPoolClusterPromise: CreateStockCluster };
+    return (made ??= promiseFollowing(core, createPoolClusterPromise));
+  };
+  const overrides = Object.entries(WITH_PROMISES)
+    .filter(([name]) => name in module)
+    .map(([name, method]) => [name, { get: () => promises()[method], enumerable: true, configurable: true }] as const);
+  return withOverrides(module, Object.defineProperties({}, Object.fromEntries(overrides)));
 }
 
 /** The module's exports, its lazy getters too, with some replaced. */
 export function withOverrides(module: object, overrides: object): object {
   return Object.create(Object.getPrototypeOf(module) as object, {
     ...Object.getOwnPropertyDescriptors(module),
-    ...Object.getOwnPropertyDescriptors({ ...overrides }),
+    ...Object.getOwnPropertyDescriptors(overrides),
   }) as object;
 }

@@ -1,4 +1,6 @@
-import type { Dialect } from './statement.js';
+import { MYSQL_EXTENSIONS, POSTGRES_EXTENSIONS } from './extensions.js';
+import type { Dialect } from './lexer.js';
+import { SESSION_CALLS } from './session-state.js';
 
 /**
  * Built-in functions, and some of the extensions that come with the servers, that a READ ONLY transaction lets pass although
@@ -121,15 +123,24 @@ export const MYSQL_EFFECTS: readonly string[] = [
   'sys_set',
 ];
 
-/** Matches a call of any of them. */
-export const EFFECTS: Readonly<Record<Dialect, RegExp>> = {
-  postgres: callOf(POSTGRES_EFFECTS),
-  mysql: callOf(MYSQL_EFFECTS),
+const WILD: Readonly<Record<string, string>> = {
+  '*': String.raw`\w*`,
+  '.': String.raw`\s*\.\s*`,
+  ' ': String.raw`\s+`,
+};
+
+/** Matches a call that leaves something behind, or that only the lost session could answer. */
+export const NOT_AGAIN: Readonly<Record<Dialect, RegExp>> = {
+  postgres: callOf([...POSTGRES_EFFECTS, ...Object.keys(POSTGRES_EXTENSIONS), ...SESSION_CALLS.postgres]),
+  mysql: callOf([...MYSQL_EFFECTS, ...Object.keys(MYSQL_EXTENSIONS), ...SESSION_CALLS.mysql]),
 };
 
 function callOf(names: readonly string[]): RegExp {
-  const calls = names.map((name) =>
-    name.includes(' ') ? name.replaceAll(' ', String.raw`\s+`) : String.raw`${name.replace('*', String.raw`\w*`)}\s*\(`,
-  );
-  return new RegExp(String.raw`\b(?:${calls.join('|')})`, 'i');
+  return new RegExp(String.raw`\b(?:${names.map(patternOf).join('|')})`, 'i');
+}
+
+function patternOf(name: string): string {
+  const pattern = name.replaceAll(/[*. ]/g, (wild) => WILD[wild] ?? '');
+  // What has spaces is no call.
+  return name.includes(' ') ? pattern : String.raw`${pattern}\s*\(`;
 }

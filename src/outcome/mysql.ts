@@ -1,4 +1,4 @@
-import type { Outcome } from './outcome.js';
+import type { Answer, Outcome } from './outcome.js';
 
 /**
  * MySQL's half of the table. Sources: MySQL manual, server error reference; MariaDB knowledge base, error codes;
@@ -8,7 +8,7 @@ import type { Outcome } from './outcome.js';
 export interface MysqlError {
   readonly errno: number;
   readonly sqlState: string;
-  /** The statement, as mysql2 notes it; a log-in has none. */
+  /** The statement, as mysql2 notes it. */
   readonly sql: unknown;
 }
 
@@ -22,7 +22,7 @@ export function mysqlErrorOf(error: unknown): MysqlError | null {
  * ER_OPTION_PREVENTS_STATEMENT, ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, ER_READ_ONLY_MODE. A demoted server sends them,
  * but 1290 also comes from `--secure-file-priv` and other options, 1792 from the caller's own transaction, 1836 from
  * MySQL's DDL under forced recovery too, and a CALL gets each of them with its first half committed. An adapter that has
- * asked the server's role notes what it found.
+ * asked the server's role notes what it found ({@link Answer.byReadOnlyServer}).
  */
 const MAYBE_READ_ONLY: ReadonlySet<number> = new Set([1290, 1792, 1836]);
 
@@ -37,10 +37,25 @@ export function isMaybeReadOnly(error: unknown): boolean {
  */
 const LEAVING: ReadonlySet<number> = new Set([1927, 4031]);
 
-export function mysqlOutcome({ errno, sqlState, sql }: MysqlError): Outcome | undefined {
-  if (sql === undefined) return 'not-sent';
+/** ER_SIGNAL_WARN, ER_SIGNAL_NOT_FOUND, ER_SIGNAL_EXCEPTION: what a procedure or function raised, with any SQLSTATE. */
+const SIGNALS: ReadonlySet<number> = new Set([1642, 1643, 1644]);
+
+/**
+ * With which a login ends: too many connections (1040, 1203), access denied (1044, 1045, 1698), unknown database (1049),
+ * host blocked or not allowed (1129, 1130), an authentication that the client lacks (1251), password expired (1862),
+ * offline mode (3032), account locked (3118, MariaDB 4151).
+ */
+const OF_LOGIN: ReadonlySet<number> = new Set([
+  1040, 1044, 1045, 1049, 1129, 1130, 1203, 1251, 1698, 1862, 3032, 3118, 4151,
+]);
+
+export function mysqlOutcome({ errno, sqlState, sql }: MysqlError, answer: Answer | null): Outcome | undefined {
+  // A login has no statement; nor has, for mysql2, the execution of one that was prepared by itself.
+  if (sql === undefined && answer === null && OF_LOGIN.has(errno)) return 'not-sent';
+  if (answer?.byReadOnlyServer === true && MAYBE_READ_ONLY.has(errno)) return 'rejected';
+  if (MAYBE_READ_ONLY.has(errno) || LEAVING.has(errno)) return 'unknown';
   // Class 08 is the server's word for a connection that broke, or of which it could not read what was sent (1047, 1153).
-  return MAYBE_READ_ONLY.has(errno) || LEAVING.has(errno) || sqlState.startsWith('08') ? 'unknown' : undefined;
+  return sqlState.startsWith('08') && !SIGNALS.has(errno) ? 'unknown' : undefined;
 }
 
 /** What mysql2 says before it has written anything of the work. */

@@ -1,6 +1,6 @@
 import { isEipPoolError, type ErrorCode } from '../errors.js';
 import { MYSQL_NEVER_SENT, mysqlErrorOf, mysqlOutcome } from './mysql.js';
-import { isSingleStatement } from './statement.js';
+import { postgresErrorOf, postgresOutcome } from './postgres.js';
 
 /**
  * What is known of work that failed with an error.
@@ -18,42 +18,55 @@ export type Outcome = 'not-sent' | 'rejected' | 'unknown';
  * `statement` is needed only where the error did not come from a pool or client of this library, which know it.
  */
 export function outcomeOf(error: unknown, statement?: string): Outcome | undefined {
-  const known = outcomes.get(error as object);
+  const known = shared.outcomes.get(error as object);
   if (known !== undefined) return known;
   if (isEipPoolError(error)) return ours[error.code];
-  const { code, message, severity, syscall } = (error ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof severity === 'string' && typeof code === 'string') {
-    return ofServer(code, severity, statement ?? statements.get(error as object));
-  }
-  const mysqlError = mysqlErrorOf(error);
-  if (mysqlError !== null) return mysqlOutcome(mysqlError);
-  if (code === 'HANDSHAKE_SSL_ERROR') return 'not-sent';
-  if (typeof message === 'string' && neverSent.some((start) => message.startsWith(start))) return 'not-sent';
-  // The connect call and the look-up come before anything that could be sent.
-  if (syscall === 'connect' || syscall === 'getaddrinfo' || /^query(A|Aaaa|Cname)/.test(String(syscall))) {
-    return 'not-sent';
-  }
-  return 'unknown';
+  const answer = shared.answers.get(error as object) ?? null;
+  const postgres = postgresErrorOf(error);
+  if (postgres !== null) return postgresOutcome(postgres, answer, statement);
+  const mysql = mysqlErrorOf(error);
+  if (mysql !== null) return mysqlOutcome(mysql, answer);
+  return isNeverSent(error) ? 'not-sent' : 'unknown';
 }
 
-const STATEMENTS: unique symbol = Symbol.for('eip-pool.statements') as never;
-
-/** For adapters: the statement that a server's error answered. */
-export function noteStatement(error: object, statement: string): void {
-  statements.set(error, statement);
+/** That an error was a server's answer to a statement, as the adapter saw it. */
+export interface Answer {
+  /** Undefined where the adapter does not know its text. */
+  readonly statement: string | undefined;
+  /** The server was asked for its role then, and is read-only. */
+  readonly byReadOnlyServer: boolean;
 }
 
-const OUTCOMES: unique symbol = Symbol.for('eip-pool.outcomes') as never;
+/**
+ * What is known of exactly this error, beyond what it says: one for all loaded copies of this library. An outcome is
+ * written once, by whoever owns the session; an answer is only a fact for the table.
+ */
+interface Known {
+  readonly outcomes: WeakMap<object, Outcome>;
+  readonly answers: WeakMap<object, Answer>;
+}
 
-/** For adapters that know more than the error says: of the work that failed with exactly this error. */
+const KNOWN: unique symbol = Symbol.for('eip-pool.known-of-errors') as never;
+const shared: Known = ((globalThis as { [KNOWN]?: Known })[KNOWN] ??= {
+  outcomes: new WeakMap(),
+  answers: new WeakMap(),
+});
+
+/** For adapters: a server answered a statement with this error. */
+export function noteAnswer(error: object, statement: string | undefined, byReadOnlyServer: boolean = false): void {
+  shared.answers.set(error, { statement, byReadOnlyServer });
+}
+
+/** For whoever owns the session, or failed to make one, that ended with this error. The first word counts. */
 export function noteOutcome(error: unknown, outcome: Outcome): void {
-  if (typeof error === 'object' && error !== null) outcomes.set(error, outcome);
+  if (typeof error !== 'object' || error === null || shared.outcomes.has(error)) return;
+  shared.outcomes.set(error, outcome);
 }
 
-/** One for all loaded copies of this library. */
-const shared = globalThis as { [STATEMENTS]?: WeakMap<object, string>; [OUTCOMES]?: WeakMap<object, Outcome> };
-const statements: WeakMap<object, string> = (shared[STATEMENTS] ??= new WeakMap());
-const outcomes: WeakMap<object, Outcome> = (shared[OUTCOMES] ??= new WeakMap());
+/** For a transaction: what one of its statements failed with tells of the whole, once that has ended with it. */
+export function noteTransactionOutcome(error: object, outcome: Outcome): void {
+  shared.outcomes.set(error, outcome);
+}
 
 /**
  * Our own errors. Those that end a connection attempt, or a wait for one, come before anything was sent; those that
@@ -97,36 +110,32 @@ const ours: Readonly<Record<ErrorCode, Outcome>> = {
   NOT_SETTLED: 'not-sent',
   ADDRESS_LEFT: 'unknown',
   ADDRESS_DEAD: 'unknown',
+  CONNECTION_LOST: 'unknown',
   ENDPOINT_CLOSED: 'unknown',
 };
 
+/** Whether it tells of what comes before anything that could be sent: a lookup, the connect call, the driver's own no. */
+function isNeverSent(error: unknown): boolean {
+  const { code, message, syscall } = (error ?? {}) as Readonly<Record<string, unknown>>;
+  if (syscall === 'connect' || syscall === 'getaddrinfo' || /^query(A|Aaaa|Cname)/.test(String(syscall))) return true;
+  if (code === 'HANDSHAKE_SSL_ERROR') return true;
+  return typeof message === 'string' && NEVER_SENT.some((start) => message.startsWith(start));
+}
+
 /**
  * Messages with which pg 8 and pg-pool 3 refuse work before they write any of it. Sources: pg/lib/client.js
- * (`query`), pg-pool/index.js (`connect`, `newClient`).
+ * (`query`), pg/lib/query.js (`submit`), pg-pool/index.js (`connect`, `newClient`).
  */
-const neverSent: readonly string[] = [
+const NEVER_SENT: readonly string[] = [
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
+  'Client was passed a null or undefined query',
+  'A query must have either text or a name',
+  'Query values must be an array',
+  'Prepared statements must be unique',
   'Cannot use a pool after calling end on the pool',
   'timeout exceeded when trying to connect',
   'Connection terminated due to connection timeout',
   'Passing a function as the first parameter to pool.query is not supported',
   ...MYSQL_NEVER_SENT,
 ];
-
-/** The server is leaving, and does not say what became of the statement. PostgreSQL manual, appendix A, class 57. */
-const LEAVING: ReadonlySet<string> = new Set(['57P01', '57P02', '57P05']);
-/** The server does not take sessions, so it took no statement either. */
-const REFUSES_SESSIONS: ReadonlySet<string> = new Set(['57P03', '53300']);
-/** A read-only server: nothing of one statement was done, unless it can commit a part of itself. */
-const READ_ONLY = '25006';
-
-function ofServer(code: string, severity: string, statement: string | undefined): Outcome | undefined {
-  if (REFUSES_SESSIONS.has(code)) return 'not-sent';
-  // Wrong password or user, unknown database: only a log-in ends the session with these.
-  if (severity === 'FATAL' && (code.startsWith('28') || code.startsWith('3D'))) return 'not-sent';
-  if (code === READ_ONLY) return statement !== undefined && isSingleStatement(statement) ? 'rejected' : 'unknown';
-  // Classes 08 (connection exception) and FATAL or PANIC end the session in the middle of whatever it did.
-  if (LEAVING.has(code) || code.startsWith('08') || severity === 'FATAL' || severity === 'PANIC') return 'unknown';
-  return undefined;
-}

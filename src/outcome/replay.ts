@@ -1,7 +1,17 @@
-import type { Outcome } from './outcome.js';
+import { type Outcome, outcomeOf } from './outcome.js';
 
 /** What may be run again; see `FailoverOptions.replay`. */
 export type ReplayOption = 'none' | 'unsent' | 'reads';
+
+/**
+ * The outcome of a statement that was given a connection: what its error says of it. That nothing of it was written no
+ * error can say, since a function of the server's or of the application's may raise any; the adapter has to have seen it.
+ */
+export function outcomeOfRun(error: unknown, written: boolean): Outcome | undefined {
+  if (!written) return 'not-sent';
+  const outcome = outcomeOf(error);
+  return outcome === 'not-sent' ? undefined : outcome;
+}
 
 /** One statement that was run through the pool itself, and failed after it had been given a connection. */
 export interface CutOff {
@@ -19,8 +29,8 @@ export interface CutOff {
 /**
  * What to do with it.
  * - `again`: it had no effect, so it is run on a good connection as if for the first time, and that run's result counts.
- * - `if-abandoned`: it may have been done. Once there is a good connection, and if by then the name has moved or the
- *   server that it ran on was judged dead, it is repeated; any error of that returns the first error.
+ * - `if-abandoned`: it may have been done. Once there is a good connection, and if by then the server that it ran
+ *   on is gone, it is repeated; any error of that returns the first error.
  */
 export type Replay =
   | { readonly kind: 'none' }
@@ -35,7 +45,7 @@ const NONE: Replay = { kind: 'none' };
 /**
  * Design, pools rule 5. The caller asks once for each statement, and never for one of a transaction, on a lease, of a
  * stream or of a cursor. What ended by a word of the server alone (57P01, KILL) is `if-abandoned` like any other loss,
- * so without a move or a dead server it is not run again; a cancelled statement has no outcome.
+ * so while the server stays it is not run again; a cancelled statement has no outcome.
  */
 export function replayOf({ outcome, timedOut, replay, role, idempotent, reads }: CutOff): Replay {
   if (timedOut) return NONE;

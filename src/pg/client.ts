@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { inCallersContext, inNobodysContext } from '../async-context.js';
 import { EipPoolError } from '../errors.js';
 import {
   type FollowingConfig,
@@ -7,13 +8,15 @@ import {
   type Route,
   routeOf,
 } from '../failover/options.js';
+import { viewOf } from '../options.js';
 import type { Connection } from '../sockets/connection.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
-import { copyOf, meantBy, streamFactory } from './config.js';
+import { meantBy, streamFactory } from './config.js';
 import { followHandshake } from './handshake.js';
-import { activeStatement, type Driver, isPooledIdle, isWaiting, streamOf } from './internals.js';
+import { activeStatement, type Driver, isPooledIdle, isWaiting, processIdOf, streamOf } from './internals.js';
 import { PgProber } from './prober.js';
+import { bindQueries } from './query-callbacks.js';
 
 export interface ClientConfig extends pg.ClientConfig, FollowingConfig {}
 
@@ -31,6 +34,8 @@ export interface Client extends pg.Client {
 export type ClientClass = new (config?: string | ClientConfig) => Client;
 
 /** The same for another copy of pg: for a library that brings its own. */
+// A class that depends on which copy of the driver it extends.
+// oxlint-disable-next-line max-lines-per-function
 export function createClientClass(driver: Driver): ClientClass {
   class Client extends driver.Client {
     readonly endpoint: Endpoint | null;
@@ -69,23 +74,30 @@ export function createClientClass(driver: Driver): ClientClass {
       return arguments.length === 1 ? super.emit(event) : (Reflect.apply(super.emit, this, arguments) as boolean);
     }
 
+    override connect(): Promise<this>;
+    override connect(callback: (error: Error) => void): void;
+    override connect(callback?: (error: Error) => void): Promise<this> | void {
+      const told = inCallersContext(callback);
+      // What comes on its socket is nobody's, whoever made it.
+      return inNobodysContext(() => (told === undefined ? (super.connect() as Promise<this>) : super.connect(told)));
+    }
+
     /** pg waits for the server to hang up, which one that is gone never does; then the socket is closed from here. */
     override end(): Promise<void>;
     override end(callback: (error: Error) => void): void;
     override end(callback?: (error: Error) => void): Promise<void> | void {
       // Work in pipeline mode is finished first, and what is cut off in any other mode ends at once.
       if (activeStatement(this) === undefined && this.#socket?.state.kind !== 'new') this.#socket?.expectEnd();
-      return callback === undefined ? super.end() : super.end(callback);
+      return callback === undefined ? super.end() : super.end(inCallersContext(callback));
     }
   }
+  bindQueries(Client.prototype);
   return Client;
 }
 
 function withStream(config: ClientConfig, { endpoint }: Route): ClientConfig {
   if (config.stream !== undefined) return config;
-  const copy = copyOf(config);
-  copy.stream = streamFactory(endpoint) as unknown as NonNullable<pg.ClientConfig['stream']>;
-  return copy;
+  return viewOf(config, { stream: streamFactory(endpoint) });
 }
 
 /** A client outside of our pools is in its caller's hands, unless a pool of another kind holds it idle. */
@@ -104,6 +116,10 @@ class HeldConnection implements Connection {
 
   isLeased(): boolean {
     return !isPooledIdle(this.#client);
+  }
+
+  get sessionId(): number | null {
+    return processIdOf(this.#client);
   }
 
   isWaiting(): boolean {

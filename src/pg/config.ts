@@ -1,23 +1,34 @@
 import type pg from 'pg';
 import { type FollowingConfig, type FollowingStream, inheritedEndpoint } from '../failover/options.js';
+import { viewOf } from '../options.js';
 import { Endpoint } from '../sockets/endpoint.js';
 import type { SocketPlan } from '../sockets/socket-host.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import type { Driver } from './internals.js';
 
-/** A copy in which pg finds everything: pg-pool hides the password from enumeration. */
-export function copyOf<T extends pg.ClientConfig>(config: T): T {
-  const copy = { ...config };
-  if (config.password !== undefined) {
-    Object.defineProperty(copy, 'password', { value: config.password, configurable: true, writable: true });
+/**
+ * pg-pool copies what the options themselves show, and their password; what an instance of a class inherits, accessors
+ * above all, it would drop, though pg's clients read it.
+ */
+export function withInherited<T extends object>(config: T): T {
+  const inherited: Record<string, unknown> = {};
+  for (let at = parentOf(config); at !== null && parentOf(at) !== null; at = parentOf(at)) {
+    for (const [key, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) {
+      if (typeof value === 'function' || Object.hasOwn(config, key)) continue;
+      inherited[key] = config[key as keyof T];
+    }
   }
-  return copy;
+  return Object.keys(inherited).length === 0 ? config : viewOf<T>(config, inherited);
+}
+
+function parentOf(value: object): object | null {
+  return Object.getPrototypeOf(value) as object | null;
 }
 
 export type ClientConstructor = new (config?: string | pg.ClientConfig) => pg.ClientBase;
 
 export function withClient<T extends pg.PoolConfig>(config: T, client: ClientConstructor): T {
-  return Object.assign(copyOf(config), { Client: client });
+  return viewOf(config, { Client: client });
 }
 
 /** A config with the host that it means. */
@@ -35,12 +46,12 @@ export function meantBy<T extends pg.ClientConfig & FollowingConfig>(driver: Dri
   const { endpoint, connectionString } = given;
   let config = given;
   if (endpoint instanceof Endpoint && !given.host && connectionString === undefined) {
-    config = Object.assign(copyOf(given), { host: endpoint.name });
+    config = viewOf(given, { host: endpoint.name });
   }
-  const { host, port } = new driver.Client(Object.assign(copyOf(config), { stream: undefined }));
+  const { host, port } = new driver.Client(viewOf(config, { stream: undefined }));
   const stream = config.stream as Partial<FollowingStream> | undefined;
   if (stream?.endpoint !== undefined && inheritedEndpoint(config, host) === null) {
-    config = Object.assign(copyOf(config), { stream: undefined });
+    config = viewOf(config, { stream: undefined });
   }
   return { config, host, port };
 }

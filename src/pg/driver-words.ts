@@ -30,11 +30,12 @@ const NEVER_WRITTEN: ReadonlySet<string> = new Set([
   'Client was closed and is not queryable',
 ]);
 
+/** Of an error that no server sent: one may say the same. */
 export function isNeverWritten(error: Error): boolean {
-  return NEVER_WRITTEN.has(error.message);
+  return NEVER_WRITTEN.has(error.message) && !('severity' in error);
 }
 
 /** `query_timeout` of pg: the server may still be at work. */
 export function isTimeOut(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Query read timeout';
+  return error instanceof Error && error.message === 'Query read timeout' && !('severity' in error);
 }

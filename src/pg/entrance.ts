@@ -12,8 +12,8 @@ export interface EntranceSide {
   /** Is there a connection on which the next statement can run? */
   isServed(): boolean;
   isMaking(): boolean;
-  /** Whoever waits now has a deadline. */
-  boundWaiters(): void;
+  /** Whoever came last has a deadline, if it waits, and not for its turn alone. */
+  boundLast(): void;
   deadlineError(waitedMillis: number): Error;
 }
 
@@ -27,11 +27,11 @@ export class Entrance {
   }
 
   get(callback: ConnectCallback): void {
-    const { pool, admission, pause, connect, isServed, boundWaiters } = this.#side;
+    const { pool, admission, connect, boundLast } = this.#side;
     const refusal = admission.limited && !pool.ending ? admission.refusal(this.#place()) : null;
     if (refusal !== null) return process.nextTick(() => callback(refusal, undefined, () => {}));
     connect(this.#explained(callback));
-    if (!isServed() || pause.on) boundWaiters();
+    boundLast();
   }
 
   /** While there is no server, the driver's own time-out says what the pool has met. */
@@ -53,13 +53,13 @@ export class Entrance {
 
   /** Nobody waits for a server any more, but somebody must notice that there is one. */
   scout(): void {
-    const { pool, connect, isMaking, boundWaiters } = this.#side;
+    const { pool, connect, isMaking, boundLast } = this.#side;
     if (this.#scouting || pool.ending || isMaking() || pool.waitingCount > 0) return;
     this.#scouting = true;
     connect((_error, client, done) => {
       this.#scouting = false;
       if (client !== undefined) done();
     });
-    boundWaiters();
+    boundLast();
   }
 }

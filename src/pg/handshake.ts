@@ -1,7 +1,8 @@
 import type pg from 'pg';
-import { noteStatement } from '../outcome/outcome.js';
+import { ownCopy } from '../errors.js';
+import { noteAnswer, noteOutcome } from '../outcome/outcome.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import { activeStatement, onServerError } from './internals.js';
+import { activeQuery, beforeConnectFails, beforeEnd, failQueuedWith, onServerError } from './internals.js';
 import { refusalOf } from './server-errors.js';
 
 export interface Handshake {
@@ -17,19 +18,28 @@ export function socketOf(client: pg.ClientBase): TrackedSocket | undefined {
   return handshakes.get(client)?.socket;
 }
 
-/** Tells the socket how its log-in ended, and the outcome table which statement an error was the answer to. */
+/** Tells the socket how its login ended, and the outcome table whether an error was a login's or a statement's. */
 export function followHandshake(client: pg.ClientBase, socket: TrackedSocket): Handshake {
   const before = handshakes.get(client);
   if (before !== undefined) return before;
   const handshake: Handshake = { socket, deferred: false };
   handshakes.set(client, handshake);
   socket.expectHandshake();
+  let loggedIn = false;
   client.once('connect', () => {
+    loggedIn = true;
     if (!handshake.deferred) socket.settle('usable');
   });
+  beforeEnd(client, (error) => {
+    // A password function, a certificate: whatever it is, no statement has left.
+    if (!loggedIn) beforeConnectFails(client, (told) => noteOutcome(told, 'not-sent'));
+    if (!loggedIn) noteOutcome(error, 'not-sent');
+    failQueuedWith(client, unsent);
+  });
   onServerError(client, (error) => {
-    const statement = activeStatement(client);
-    if (statement !== undefined) noteStatement(error, statement);
+    if (!loggedIn) noteOutcome(error, 'not-sent');
+    const query = activeQuery(client);
+    if (query !== null) noteAnswer(error, query.text);
     if (socket.state.kind !== 'handshake') return;
     const refusal = refusalOf(error);
     if (refusal.kind === 'refused') socket.settle('answered');
@@ -37,4 +47,10 @@ export function followHandshake(client: pg.ClientBase, socket: TrackedSocket): H
     else socket.settle('unusable', refusal.condition, error);
   });
   return handshake;
+}
+
+function unsent(error: Error): Error {
+  const own = ownCopy(error);
+  noteOutcome(own, 'not-sent');
+  return own;
 }

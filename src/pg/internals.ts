@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { type Waiter, WaiterQueue } from '../failover/waiter-queue.js';
 
 /** What of the module `pg` is used; another copy of it will do. */
 export interface Driver {
@@ -12,14 +13,52 @@ export interface Driver {
  */
 
 /** One waiting caller of a pool. */
-export interface PendingItem {
+export interface PendingItem extends Waiter {
   callback(
     error: Error | undefined,
     client: pg.PoolClient | undefined,
     release: (error?: Error | boolean) => void,
   ): void;
-  /** pg-pool's own time-out has already answered it. */
+  /** The caller has been answered, by pg-pool's own timeout or by us: what comes for it now belongs to the pool. */
   timedOut?: boolean;
+}
+
+/**
+ * Takes the place of pg-pool's array of waiting callers: with many of them in an outage, each one that leaves or comes
+ * back would move all the others.
+ */
+export class PendingQueue extends WaiterQueue<PendingItem> {
+  /** pg-pool looks so for a caller whose timeout is over. */
+  findIndex(predicate: (item: PendingItem) => boolean): number {
+    let index = 0;
+    for (const item of this) {
+      if (predicate(item)) return index;
+      index++;
+    }
+    return -1;
+  }
+
+  /** And takes it out so. */
+  splice(index: number, count: number): PendingItem[] {
+    const taken = [...take(this, index + count)].slice(index);
+    for (const item of taken) this.remove(item);
+    return taken;
+  }
+}
+
+function* take<T>(items: Iterable<T>, count: number): Iterable<T> {
+  let left = count;
+  for (const item of items) {
+    if (left-- <= 0) return;
+    yield item;
+  }
+}
+
+/** From now on the pool's callers wait in a queue of ours. */
+export function installQueue(pool: pg.Pool): PendingQueue {
+  const queue = new PendingQueue();
+  priv(pool)._pendingQueue = queue;
+  return queue;
 }
 
 interface IdleItem {
@@ -38,12 +77,14 @@ export interface HandOut {
   readonly isNew: boolean;
 }
 
+type Queue = Pick<PendingQueue, 'length' | 'push' | 'shift' | 'findIndex' | 'splice'>;
+
 /** pg-pool's private half. */
 export interface PoolPrivate {
   _clients: pg.PoolClient[];
   _idle: IdleItem[];
   _expired: WeakSet<pg.PoolClient>;
-  _pendingQueue: PendingItem[];
+  _pendingQueue: Queue;
   _isFull(): boolean;
   _pulseQueue(): void;
   _remove(client: pg.PoolClient, callback?: () => void): void;
@@ -125,6 +166,11 @@ export function takeOut(pool: pg.Pool, client: pg.PoolClient): void {
   own._clients = own._clients.filter((other) => other !== client);
 }
 
+/** Will the pool close it at its release? Whoever asks for one whose lifetime is over is the pool, which releases it. */
+export function isExpired(pool: pg.Pool, client: pg.PoolClient): boolean {
+  return priv(pool)._expired.has(client);
+}
+
 /** At its release the pool closes the client, and does not keep it. */
 export function expire(pool: pg.Pool, client: pg.PoolClient): void {
   priv(pool)._expired.add(client);
@@ -138,25 +184,6 @@ export function closeClient(pool: pg.Pool, client: pg.PoolClient): void {
 /** Clients that `end()` waits for, though they have left the pool. */
 export function putBack(pool: pg.Pool, clients: Iterable<pg.PoolClient>): void {
   priv(pool)._clients.push(...clients);
-}
-
-/** The caller waits again, before all who came after him. */
-export function queueBefore(pool: pg.Pool, item: PendingItem, isLater: (other: PendingItem) => boolean): void {
-  const queue = priv(pool)._pendingQueue;
-  const index = queue.findIndex(isLater);
-  queue.splice(index < 0 ? queue.length : index, 0, item);
-}
-
-/** Takes one waiting caller, or all of them, out of the queue. */
-export function unqueue(pool: pg.Pool, item?: PendingItem): PendingItem[] {
-  const own = priv(pool);
-  if (item === undefined) return own._pendingQueue.splice(0);
-  const index = own._pendingQueue.indexOf(item);
-  return index < 0 ? [] : own._pendingQueue.splice(index, 1);
-}
-
-export function waiting(pool: pg.Pool): readonly PendingItem[] {
-  return priv(pool)._pendingQueue;
 }
 
 /** pg-pool's own way to hand a client to a caller. */
@@ -185,15 +212,84 @@ export function pulse(pool: pg.Pool): void {
   }
 }
 
-/** The statement that a server's error message is about to be handed to. */
-export function activeStatement(client: pg.ClientBase): string | undefined {
-  const { _activeQuery } = client as unknown as { _activeQuery?: { readonly text?: unknown } | null };
-  return typeof _activeQuery?.text === 'string' ? _activeQuery.text : undefined;
+/** What a server's message is about to be handed to; its text is undefined where nobody knows it. */
+export function activeQuery(client: pg.ClientBase): { readonly text: string | undefined } | null {
+  const { _activeQuery } = client as unknown as { _activeQuery?: { readonly text?: unknown; name?: unknown } | null };
+  if (_activeQuery == null) return null;
+  const { text, name } = _activeQuery;
+  if (typeof text === 'string') return { text };
+  return { text: typeof name === 'string' ? preparedText(client, name) : undefined };
 }
 
-/** Was a statement sent, and is the server not ready for the next one? */
+/** Its statement's text, where there is one. */
+export function activeStatement(client: pg.ClientBase): string | undefined {
+  return activeQuery(client)?.text;
+}
+
+/** Whether pg sends it as text alone, as its `requiresPreparation` tells; its results are text then, whatever is asked for. */
+export function usesSimpleProtocol(config: unknown, values: unknown): boolean {
+  const given = typeof config === 'object' && config !== null ? (config as Readonly<Record<string, unknown>>) : {};
+  if (given['queryMode'] === 'extended' || given['name'] || given['rows']) return false;
+  const bound = values || given['values'];
+  return !Array.isArray(bound) || bound.length === 0;
+}
+
+/** The server parses it and does not run it. Rejects with what it says against it: that it is more than one statement. */
+export function parseOnly(client: pg.ClientBase, text: string): Promise<void> {
+  interface Connection {
+    parse(statement: { text: string; name: string; types: unknown[] }): void;
+    sync(): void;
+  }
+  const { Query } = client.constructor as unknown as { Query: new (config: object) => Record<string, unknown> };
+  return new Promise((resolve, reject) => {
+    const callback = (error: Error | null): void => (error === null ? resolve() : reject(error));
+    const query = new Query({ text, queryMode: 'extended', callback });
+    query['prepare'] = (connection: Connection): void => {
+      connection.parse({ text, name: '', types: [] });
+      connection.sync();
+    };
+    client.query(query as unknown as pg.Submittable);
+  });
+}
+
+/** Would its next statement be refused without a byte of it being written? */
+export function isUnqueryable(client: pg.ClientBase): boolean {
+  const { _queryable, _ending } = client as unknown as { _queryable?: boolean; _ending?: boolean };
+  return _queryable === false || _ending === true;
+}
+
+/** Whoever called `connect`, and is about to be told that the connection has ended, is told with this before. */
+export function beforeConnectFails(client: pg.ClientBase, note: (error: Error) => void): void {
+  const own = client as unknown as { _connectionCallback?: ((error: Error, ...rest: unknown[]) => void) | null };
+  const told = own._connectionCallback;
+  if (told == null) return;
+  own._connectionCallback = (error, ...rest) => {
+    note(error);
+    told(error, ...rest);
+  };
+}
+
+/** The queries that wait for their turn, of which nothing has been written, fail with what this makes of their error. */
+export function failQueuedWith(client: pg.ClientBase, own: (error: Error) => Error): void {
+  interface Queued {
+    handleError(error: Error, connection: unknown): void;
+  }
+  const { _queryQueue } = client as unknown as { _queryQueue?: Queued[] };
+  for (const query of _queryQueue ?? []) {
+    const { handleError } = query;
+    query.handleError = (error, connection) => handleError.call(query, own(error), connection);
+  }
+}
+
+/** Was a statement sent, is the server not ready for the next one, and would this side read what it says? */
 export function isWaiting(client: pg.ClientBase): boolean {
-  return (client as unknown as { readyForQuery?: boolean }).readyForQuery === false;
+  if ((client as unknown as { readyForQuery?: boolean }).readyForQuery !== false) return false;
+  return (streamOf(client) as { isPaused?(): boolean } | undefined)?.isPaused?.() !== true;
+}
+
+/** The server's number for its session, which it tells at the login. */
+export function processIdOf(client: pg.ClientBase): number | null {
+  return (client as unknown as { processID?: number | null }).processID ?? null;
 }
 
 /** pg's own socket: raw until TLS, and gone from here once TLS is on it. */
@@ -206,6 +302,12 @@ export function onServerError(client: pg.ClientBase, listener: (error: Error & {
   const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
   connection?.prependListener('errorMessage', listener);
   return () => connection?.off('errorMessage', listener);
+}
+
+/** Tells the end of the connection before pg does: with what it failed, beyond the server's own words, or undefined. */
+export function beforeEnd(client: pg.ClientBase, listener: (error: Error | undefined) => void): void {
+  const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
+  connection?.prependListener('error', listener).prependOnceListener('end', listener);
 }
 
 /**
@@ -231,4 +333,18 @@ export function onReady(client: pg.ClientBase, listener: (status: string) => voi
   const onMessage = ({ status }: { readonly status: string }): void => listener(status);
   connection?.prependListener('readyForQuery', onMessage);
   return () => connection?.off('readyForQuery', onMessage);
+}
+
+/** Tells the tag with which the server answers each statement: several in one text have one each. */
+export function onCommandTag(client: pg.ClientBase, listener: (tag: string) => void): () => void {
+  const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };
+  const onMessage = ({ text }: { readonly text: string }): void => listener(text);
+  connection?.prependListener('commandComplete', onMessage);
+  return () => connection?.off('commandComplete', onMessage);
+}
+
+/** The text of a statement that was prepared under this name; undefined where there is none. */
+export function preparedText(client: pg.ClientBase, name: string): string | undefined {
+  const { connection } = client as unknown as { connection?: { parsedStatements?: Record<string, string> } };
+  return connection?.parsedStatements?.[name];
 }

@@ -3,7 +3,8 @@ import { Admission } from '../failover/admission.js';
 import type { ReadFailoverOptions } from '../failover/options.js';
 import type { Pause } from '../failover/pause.js';
 import { Trouble } from '../failover/trouble.js';
-import { Waits } from '../failover/waits.js';
+import { AcquireDeadlines } from '../failover/acquire-deadlines.js';
+import { type PendingConnection, PendingConnections } from '../failover/pending-connections.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { isQuiet } from '../sockets/watch.js';
@@ -18,19 +19,18 @@ import {
   newestClient,
   onEnd,
   type PendingItem,
+  type PendingQueue,
   type PoolPrivate,
   pulse,
   putBack,
   streamOf,
-  unqueue,
-  waiting,
+  isExpired,
+  isMember,
 } from './internals.js';
 import { Leases } from './leases.js';
-import { Making, Makings } from './makings.js';
 import { PooledConnection, type PoolSide } from './pooled-connection.js';
 import { Roles } from './roles.js';
 import { refusalOf } from './server-errors.js';
-import { Turns } from './turns.js';
 
 export interface KeeperOptions {
   readonly pool: pg.Pool;
@@ -38,11 +38,18 @@ export interface KeeperOptions {
   readonly endpoint: Endpoint;
   readonly failover: ReadFailoverOptions;
   readonly pause: Pause;
+  readonly queue: PendingQueue;
   /** pg-pool's own `connect` of this pool. */
   readonly connect: (callback: ConnectCallback) => void;
 }
 
 type Release = (error?: Error | boolean) => void;
+type Pending = PendingConnection<pg.PoolClient, PendingItem>;
+
+/** Stands for the caller in pg-pool's hands while its connection is made: who gets it may change until then. */
+interface PendingAttempt extends PendingItem {
+  readonly pending: Pending;
+}
 
 /**
  * What pg-pool lacks when its name moves: it hands out only connections to where the name points, and its callers wait
@@ -52,46 +59,56 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #pool: pg.Pool;
   readonly #endpoint: Endpoint;
-  readonly #waits: Waits<PendingItem>;
+  readonly #queue: PendingQueue;
+  readonly #deadlines: AcquireDeadlines<PendingItem>;
   readonly #trouble: Trouble = new Trouble();
   readonly #admission: Admission;
   readonly #entrance: Entrance;
   readonly #roles: Roles | null;
   readonly #side: PoolSide;
-  readonly #turns: Turns = new Turns();
-  readonly #makings: Makings = new Makings(this.#turns);
+  readonly #pending: PendingConnections<pg.PoolClient, PendingItem> = new PendingConnections(
+    ({ timedOut }) => timedOut !== true,
+  );
   readonly #leases: Leases;
   /** Connections on which the next statement can run, leased or idle. */
   readonly #usable: Set<pg.PoolClient> = new Set();
   /** Every connection that is not closed, whoever has it. */
   readonly #alive: Map<pg.PoolClient, TrackedSocket> = new Map();
-  readonly #onMove = (): void => this.#leases.moved();
+  readonly #leave: () => void;
   #everConnected = false;
   /** Attempts fail, and none has succeeded since. */
   #strained = false;
+  /** Whoever waits, waits for a server or for a pause to end, and has a deadline. */
+  #bounding = false;
   #pulsing = false;
 
   constructor(options: KeeperOptions) {
-    const { pool, endpoint, failover } = options;
+    const { pool, queue, endpoint, failover } = options;
     this.#options = options;
     this.#pool = pool;
+    this.#queue = queue;
     this.#endpoint = endpoint;
     const madeRoom = (): void => this.#pulseSoon();
     this.#side = { pool, failover, drained: (leased) => this.#drain(leased), madeRoom };
     this.#leases = new Leases({ pool, isCurrent: (address) => endpoint.has(address), madeRoom });
     const deadlineMillis = pool.options.connectionTimeoutMillis || failover.deadlineMillis;
-    this.#waits = new Waits(endpoint.clock, deadlineMillis, (item, waited) => this.#expire(item, waited));
+    const expire = (item: PendingItem, waitedMillis: number): void => this.#expire(item, waitedMillis);
+    this.#deadlines = new AcquireDeadlines(endpoint.clock, deadlineMillis, expire);
     this.#admission = new Admission(endpoint.clock, endpoint.name, failover, () => this.#entrance.scout());
     this.#roles = failover.role === 'any' ? null : new Roles({ pool, endpoint, lost: (client) => this.#lose(client) });
     this.#entrance = new Entrance({
       ...options,
       admission: this.#admission,
       isServed: () => this.#usable.size > 0,
-      isMaking: () => this.#makings.size > 0,
-      boundWaiters: () => this.boundWaiters(),
+      isMaking: () => this.#pending.size > 0,
+      boundLast: () => this.#boundLast(),
       deadlineError: (waitedMillis) => this.#deadlineError(WAITED, waitedMillis),
     });
-    endpoint.on('move', this.#onMove);
+    const forget = [
+      endpoint.onMove(() => this.#leases.moved()),
+      endpoint.neededWhile(() => this.#pool.waitingCount > 0),
+    ];
+    this.#leave = () => forget.forEach((each) => each());
   }
 
   get drainingCount(): number {
@@ -100,29 +117,30 @@ export class Keeper {
 
   /** Connections in callers' hands, wherever they lead. */
   get leaseCount(): number {
-    return this.#pool.totalCount - this.#pool.idleCount - this.#makings.size + this.drainingCount;
+    return this.#pool.totalCount - this.#pool.idleCount - this.#pending.size + this.drainingCount;
   }
 
   /** Is there nothing that a caller would have to be asked, or wait for, but his turn? */
   get isCalm(): boolean {
-    return this.#usable.size > 0 && !this.#admission.limited && !this.#options.pause.on && !this.#endpoint.slept;
+    return this.#usable.size > 0 && !this.#admission.limited && !this.#options.pause.on;
   }
 
   /** `pool.connect`, unless it {@link isCalm}. */
   get(callback: ConnectCallback): void {
-    if (this.#endpoint.slept) void this.#endpoint.wake().then(() => this.#entrance.get(callback));
-    else this.#entrance.get(callback);
+    this.#entrance.get(callback);
   }
 
   /** May the caller have it at once? One that has been idle for long has to answer first. */
   serves(item: PendingItem, client: pg.PoolClient, isNew: boolean): boolean {
     if (isNew) {
-      if (this.#roles === null) this.#made(client);
+      if (this.#roles === null) this.#made((item as PendingAttempt).pending, client);
       return true;
     }
     const socket = this.#alive.get(client);
-    if (socket !== undefined && (isQuiet(socket) || this.#roles?.doubts(client))) return false;
-    this.#waits.end(item);
+    const doubted =
+      socket !== undefined && (this.#endpoint.slept || isQuiet(socket) || this.#roles?.doubts(client) === true);
+    if (doubted && !isExpired(this.#pool, client)) return false;
+    this.#deadlines.end(item);
     return true;
   }
 
@@ -130,7 +148,7 @@ export class Keeper {
   askFirst(handOut: HandOut): void {
     const socket = this.#alive.get(handOut.client)!;
     void this.#answers(socket, handOut.client).then((answers) => {
-      if (answers) this.#waits.end(handOut.item);
+      if (answers) this.#deadlines.end(handOut.item);
       // In a turn of its own, so that what a caller's callback throws is his.
       process.nextTick(() => (answers ? this.#handOld(handOut) : this.#replace(socket, handOut)));
     });
@@ -138,43 +156,44 @@ export class Keeper {
 
   /** pg-pool calls this for a caller for whom there is room. */
   make(item: PendingItem): void {
-    this.#waits.begin(item);
-    this.#turns.note(item);
-    if (this.#options.pause.on) return this.#turns.queueAgain(this.#pool, item);
-    const making = new Making(item);
+    this.#deadlines.begin(item);
+    this.#queue.note(item);
+    if (this.#options.pause.on) return this.#queue.queueAgain(item);
+    const pending = this.#pending.add(item);
+    const attempt: PendingAttempt = {
+      pending,
+      callback: (error, made, release) => {
+        if (made === undefined) this.#failed(pending, error);
+        else this.#hand(pending, made, release);
+      },
+    };
     try {
-      makeClient(this.#options.stock, this.#pool, {
-        callback: (error, made, release) => {
-          if (made !== undefined) this.#hand(making, made, release);
-          else if (!making.relieved) this.#failed(making, error);
-        },
-        get timedOut(): boolean {
-          return making.item.timedOut === true;
-        },
-      });
+      makeClient(this.#options.stock, this.#pool, attempt);
     } catch (error) {
-      this.#waits.end(item);
+      pending.settle();
+      this.#deadlines.end(item);
       throw error;
     }
     const client = newestClient(this.#pool);
-    if (client !== undefined) this.#look(client, making);
+    if (client !== undefined && !pending.isSettled) this.#look(client, pending);
   }
 
   /** The pool was told to end: nobody waits any longer. The clients that drain are waited for. */
   prepareEnd(): PendingItem[] {
     putBack(this.#pool, this.#leases.draining);
-    return unqueue(this.#pool);
+    return this.#queue.clear();
   }
 
   /** `pool.end` was called. A connection that is being made is awaited, as pg does; in a failover there is no point. */
   ending(waiters: readonly PendingItem[]): void {
     for (const item of waiters) this.#answer(item, endedError());
-    if (this.#strained) this.#makings.destroyAll(endedError());
+    if (!this.#strained) return;
+    for (const { socket } of [...this.#pending]) socket?.destroy(endedError());
   }
 
   ended(): void {
-    this.#endpoint.off('move', this.#onMove);
-    this.#waits.endAll();
+    this.#leave();
+    this.#deadlines.endAll();
     this.#admission.up();
     for (const socket of this.#alive.values()) socket.expectEnd();
   }
@@ -182,24 +201,35 @@ export class Keeper {
   /** A caller gave it back, and pg-pool has not dealt with it yet. */
   released(client: pg.PoolClient): void {
     this.#leases.released(client);
-    if (this.#strained && this.#makings.size > 0) process.nextTick(() => this.#relieve());
+    if (this.#pending.size === 0) return;
+    this.#exchange();
+    process.nextTick(() => this.#relieve());
   }
 
   resumed(): void {
-    if (this.#usable.size > 0) this.#unboundWaiters();
+    if (this.#usable.size > 0) this.#unbound();
     this.#pulseSoon();
   }
 
-  /** Attempts fail, and a connection became free: a caller for whom one was to be made takes it. */
+  /** Whoever waits longest gets what becomes free, also where attempts are made for it that its server refuses. */
+  #exchange(): void {
+    const waiting = this.#pending.exchange(this.#queue);
+    if (waiting !== null) this.#deadlines.begin(waiting);
+  }
+
+  /** A connection became free: the first caller whose own cannot even be dialled yet takes it. */
   #relieve(): void {
     if (this.#pool.idleCount === 0 || this.#pool.waitingCount > 0) return;
-    const making = this.#makings.relieve();
-    if (making === undefined) return;
-    this.#again(making.item);
-    making.socket?.destroy();
+    const pending = this.#pending.stuck();
+    if (pending === undefined) return;
+    const caller = pending.relieve();
+    if (caller !== null) this.#again(caller);
+    pending.socket?.destroy();
   }
 
   async #answers(socket: TrackedSocket, client: pg.PoolClient): Promise<boolean> {
+    if (this.#endpoint.slept) await this.#endpoint.wake();
+    if (!socket.isCurrent) return false;
     if (this.#roles?.doubts(client) === true) return (await this.#roles.confirm(client)) && socket.isCurrent;
     // The name may move meanwhile.
     return (await this.#endpoint.confirm(socket)) && socket.isCurrent;
@@ -218,19 +248,20 @@ export class Keeper {
     socket.leave();
     socket.destroy();
     this.#leases.released(client);
-    closeClient(this.#pool, client);
+    // Its own time may have been over meanwhile.
+    if (isMember(this.#pool, client)) closeClient(this.#pool, client);
     this.#again(item);
   }
 
-  #look(client: pg.PoolClient, making: Making): void {
-    this.#makings.add(client, making);
-    const socket = streamOf(client);
-    if (!(socket instanceof TrackedSocket)) return;
-    making.socket = socket;
+  #look(client: pg.PoolClient, pending: Pending): void {
+    const stream = streamOf(client);
+    const socket = stream instanceof TrackedSocket ? stream : null;
+    pending.begin(client, socket);
+    if (socket === null) return;
     this.#alive.set(client, socket);
-    onEnd(client, () => this.#onEnd(client, socket));
+    onEnd(client, () => this.#onEnd(client, socket, pending));
     const handshake = followHandshake(client, socket);
-    if (this.#roles === null) client.once('connect', () => this.#arrived(client));
+    if (this.#roles === null) client.once('connect', () => this.#arrived(pending));
     else {
       handshake.deferred = true;
       this.#roles.watch(client, () => [...this.#alive.keys()]);
@@ -240,71 +271,103 @@ export class Keeper {
     socket.carry(new PooledConnection(this.#side, client));
   }
 
-  #arrived(client: pg.PoolClient): void {
-    const making = this.#makings.arrive(client);
-    if (making !== undefined) this.#waits.end(making.item);
+  #arrived(pending: Pending): void {
+    const caller = pending.arrive();
+    if (caller !== null) this.#deadlines.end(caller);
   }
 
-  #onEnd(client: pg.PoolClient, { dialledAddress }: TrackedSocket): void {
+  /** What became of one that was still being made, pg-pool tells its {@link PendingAttempt}. */
+  #onEnd(client: pg.PoolClient, { dialledAddress }: TrackedSocket, pending: Pending): void {
     this.#alive.delete(client);
     this.#roles?.forget(client);
     this.#lose(client);
-    if (this.#makings.end(client) === undefined) this.#leases.ended(client, dialledAddress);
+    if (pending.isSettled) this.#leases.ended(client, dialledAddress);
   }
 
   /** It has logged in, and the hook for new connections is done. */
-  #made(client: pg.PoolClient): void {
-    this.#arrived(client);
-    const making = this.#makings.end(client);
-    if (making === undefined || (making.socket !== null && !making.socket.isCurrent)) return;
+  #made(pending: Pending, client: pg.PoolClient): void {
+    this.#arrived(pending);
+    if (pending.socket !== null && !pending.socket.isCurrent) return;
     this.#everConnected = true;
     this.#usable.add(client);
     this.#relax();
   }
 
   /** Design, endpoint rule 1: at the hand-out the address is compared once more, since hooks take their time. */
-  #hand(making: Making, client: pg.PoolClient, release: Release): void {
-    const socket = this.#alive.get(client);
-    if (socket === undefined ? streamOf(client) instanceof TrackedSocket : !socket.isCurrent) {
+  #hand(pending: Pending, client: pg.PoolClient, release: Release): void {
+    const { socket } = pending;
+    if (this.#endpoint.slept) {
+      const hand = (): void => process.nextTick(() => this.#hand(pending, client, release));
+      void this.#endpoint.wake().then(hand);
+    } else if (socket !== null && !socket.isCurrent) {
+      const caller = pending.settle();
       release(true);
-      this.#again(making.item);
-    } else if (this.#roles !== null && socket !== undefined && !this.#usable.has(client)) {
+      if (caller !== null) this.#again(caller);
+    } else if (this.#roles !== null && socket !== null && !this.#usable.has(client)) {
       void this.#roles.examine(client, socket).then((refusal) => {
-        process.nextTick(() => this.#examined(making, client, release, refusal));
+        process.nextTick(() => this.#examined(pending, client, release, refusal));
       });
-    } else if (this.#options.pause.on) {
+    } else this.#give(pending.settle(), client, release);
+  }
+
+  #give(caller: PendingItem | null, client: pg.PoolClient, release: Release): void {
+    if (caller === null || caller.timedOut === true) return release();
+    if (this.#options.pause.on) {
       release();
-      this.#again(making.item);
-    } else making.item.callback(undefined, client, release);
-  }
-
-  #examined(making: Making, client: pg.PoolClient, release: Release, refusal: unknown): void {
-    if (refusal === null) {
-      this.#made(client);
-      if (making.item.timedOut === true) return release();
-      return this.#hand(making, client, release);
+      return this.#again(caller);
     }
-    this.#makings.end(client);
-    release(true);
-    if (making.item.timedOut !== true) this.#failed(making, refusal as Error);
+    this.#deadlines.end(caller);
+    caller.timedOut = true;
+    caller.callback(undefined, client, release);
   }
 
-  #failed({ item, socket }: Making, error: Error | undefined): void {
+  #examined(pending: Pending, client: pg.PoolClient, release: Release, refusal: unknown): void {
+    if (refusal === null) {
+      this.#made(pending, client);
+      return this.#hand(pending, client, release);
+    }
+    // It is settled before the pool hears of it: what the pool does then may serve others.
+    const { socket } = pending;
+    const caller = pending.settle();
+    release(true);
+    this.#refused(caller, socket, refusal as Error);
+  }
+
+  #failed(pending: Pending, error: Error | undefined): void {
+    const { socket } = pending;
+    // pg leaves the socket open where it failed by itself, as by a password function: it would keep its place at the gate.
+    if (socket?.state.kind === 'handshake') socket.destroy();
+    const caller = pending.settle();
+    if (error?.message === TERMINATED) this.#terminated(caller, socket);
+    else this.#refused(caller, socket, error);
+  }
+
+  /** pg-pool's timer was set in the turn in which the caller's deadline began, and is first now and then. */
+  #terminated(caller: PendingItem | null, socket: TrackedSocket | null): void {
+    if (socket !== null) this.#trouble.noteUnfinished(socket);
+    if (caller === null) return;
+    this.#answer(caller, this.#deadlineError(TERMINATED, this.#pool.options.connectionTimeoutMillis ?? 0));
+  }
+
+  #refused(caller: PendingItem | null, socket: TrackedSocket | null, error: Error | undefined): void {
     const failures = new Map(socket?.failures);
     if (socket?.dialledAddress != null) failures.set(socket.dialledAddress, error);
     this.#trouble.note(failures, error);
+    if (caller === null) return;
     // An address that was left in the middle is no failure of anything, so even a first connection is dialled again.
     const address = socket?.dialledAddress;
     const left = address != null && !this.#endpoint.has(address);
     const again = left || isLeft(error) ? this.#open : refusalOf(error).kind === 'not-ready' && this.#persists();
-    if (again) this.#again(item, error);
-    else this.#answer(item, error ?? new Error('the connection failed'));
+    if (again) this.#again(caller, error);
+    else this.#answer(caller, error ?? new Error('the connection failed'));
   }
 
-  /** There is no usable server for this caller yet; he stays the first in the queue. */
+  /** There is no usable server for this caller yet; it keeps its turn in the queue. */
   #again(item: PendingItem, cause?: unknown): void {
+    if (item.timedOut === true) return this.#pulseSoon();
     if (!this.#open) return this.#answer(item, endedError());
-    this.#turns.queueAgain(this.#pool, item);
+    this.#queue.queueAgain(item);
+    if (this.#bounding) this.#deadlines.begin(item);
     this.#strain(cause);
     this.#pulseSoon();
   }
@@ -321,19 +384,19 @@ export class Keeper {
     // A pool that has connections is merely busy: its callers wait as its driver has them wait.
     if (this.#usable.size > 0) return;
     this.#admission.down(cause);
-    this.boundWaiters();
+    this.bound();
   }
 
   #drain(client: pg.PoolClient): void {
     // One whose hooks still run was never handed out, so nobody will release it.
-    if (!this.#usable.has(client)) return;
+    for (const { connection } of this.#pending) if (connection === client) return;
     this.#leases.drain(client);
     this.#lose(client);
   }
 
   /** The next statement cannot run on it. Without any other, whoever waits now waits for a server, not for his turn. */
   #lose(client: pg.PoolClient): void {
-    if (this.#usable.delete(client) && this.#usable.size === 0) this.boundWaiters();
+    if (this.#usable.delete(client) && this.#usable.size === 0) this.bound();
   }
 
   /** A pool that has never had a connection fails as pg's does; one that has, waits. */
@@ -349,40 +412,58 @@ export class Keeper {
     this.#strained = false;
     this.#trouble.clear();
     this.#admission.up();
-    if (!this.#options.pause.on) this.#unboundWaiters();
+    if (!this.#options.pause.on) this.#unbound();
   }
 
-  /** Whoever waits now waits for a server, or for a pause to end, until his deadline. */
-  boundWaiters(): void {
-    for (const item of waiting(this.#pool)) this.#waits.begin(item);
+  /** Whoever waits, or comes now, waits for a server, or for a pause to end, until its deadline. */
+  bound(): void {
+    if (this.#bounding) return;
+    this.#bounding = true;
+    for (const item of this.#queue) this.#deadlines.begin(item);
+  }
+
+  #boundLast(): void {
+    if (this.#usable.size === 0 || this.#options.pause.on) this.bound();
+    const { last } = this.#queue;
+    if (this.#bounding && last !== undefined) this.#deadlines.begin(last);
   }
 
   /** From here on they wait as in any busy pool. */
-  #unboundWaiters(): void {
-    for (const item of waiting(this.#pool)) this.#waits.end(item);
+  #unbound(): void {
+    if (!this.#bounding && !this.#deadlines.any) return;
+    this.#bounding = false;
+    for (const item of this.#queue) this.#deadlines.end(item);
   }
 
   #expire(item: PendingItem, waitedMillis: number): void {
-    const making = this.#makings.of(item);
-    unqueue(this.#pool, item);
-    // For pg-pool: what comes for him now belongs to the pool.
-    item.timedOut = true;
-    if (making?.socket != null) this.#trouble.noteUnfinished(making.socket);
-    const opening = making === undefined || !this.#pool.options.connectionTimeoutMillis ? WAITED : TERMINATED;
-    this.#answer(item, this.#deadlineError(opening, waitedMillis));
+    // pg-pool's own timeout may have told the caller just before.
+    if (item.timedOut === true) return;
+    // Whoever is in the queue is none of those for whom a connection is made.
+    const pending = this.#queue.remove(item) ? undefined : this.#pending.of(item);
+    const socket = pending?.socket;
+    if (socket != null) this.#trouble.noteUnfinished(socket);
+    // What pg-pool bounds, it ends; nobody else gets it.
+    const ends = pending !== undefined && Boolean(this.#pool.options.connectionTimeoutMillis);
+    this.#answer(item, this.#deadlineError(ends ? TERMINATED : WAITED, waitedMillis));
     this.#strain();
-    making?.socket?.destroy();
+    const next = ends || pending === undefined || this.#options.pause.on ? undefined : this.#queue.shift();
+    if (next === undefined) socket?.destroy();
+    else pending?.takeOver(next);
   }
 
-  #deadlineError(opening: string, waitedMillis: number): Error {
-    const { totalCount: total, idleCount: idle, waitingCount: waits } = this.#pool;
-    const said = this.#options.pause.on ? `${opening}: the pool is paused` : opening;
-    const counts = { total, active: total - idle, idle, waiting: waits };
-    return this.#trouble.deadlineError(said, this.#endpoint.name, waitedMillis, counts);
+  #deadlineError(said: string, waitedMillis: number): Error {
+    const { totalCount: total, idleCount: idle, waitingCount: waiting } = this.#pool;
+    const opening = this.#pending.size;
+    const pool = { total, opening, active: total - idle - opening, idle, waiting };
+    const paused = this.#options.pause.on;
+    return this.#trouble.deadlineError({ said, name: this.#endpoint.name, waitedMillis, paused, pool });
   }
 
+  /** Tells the caller once that there is nothing for it, whoever else would. */
   #answer(item: PendingItem, error: Error): void {
-    this.#waits.end(item);
+    this.#deadlines.end(item);
+    if (item.timedOut === true) return;
+    item.timedOut = true;
     item.callback(error, undefined, () => {});
   }
 

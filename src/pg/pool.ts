@@ -1,29 +1,33 @@
 import type pg from 'pg';
+import { inCallersContext, internally, inNobodysContext, ofCallerOrDriver } from '../async-context.js';
 import { messageOf } from '../errors.js';
 import { type FollowingConfig, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
+import { HeldCallers } from '../failover/held-callers.js';
 import { Pause } from '../failover/pause.js';
 import { Transactions } from '../failover/transaction.js';
 import type { TransactionOptions } from '../failover/transaction-options.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { type ClientClass } from './client.js';
-import { type ClientConstructor, meantBy, streamFactory, withClient } from './config.js';
-import { type ConnectCallback, endedError } from './driver-words.js';
+import { type ClientConstructor, meantBy, withInherited, streamFactory, withClient } from './config.js';
+import { type ConnectCallback, endedError, WAITED } from './driver-words.js';
 import {
   type Driver,
   handOver,
   type IdleListener,
+  installQueue,
   makeClient,
+  newestClient,
   type Overridable,
   type PendingItem,
+  type PendingQueue,
   pulse,
   pulseOnce,
-  queueBefore,
   remove,
   stockOf,
   takeBack,
-  unqueue,
 } from './internals.js';
 import { Keeper } from './keeper.js';
+import { bindQueries, bindSubmittable } from './query-callbacks.js';
 import { PgProber } from './prober.js';
 import { type Done, Replayer } from './replayer.js';
 import { PgTransactions, type Session, type Transaction } from './transaction.js';
@@ -57,6 +61,8 @@ export interface Pool extends pg.Pool {
 /** @throws `INVALID_OPTION` that names the option */
 export type PoolClass = new (config?: PoolConfig, client?: ClientConstructor) => Pool;
 
+// A class that depends on which copy of the driver it extends.
+// oxlint-disable-next-line max-lines-per-function
 export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
   const Stock = driver.Pool as unknown as new (config: pg.PoolConfig) => Overridable;
   const stock = stockOf(driver);
@@ -67,10 +73,13 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     readonly #replayer: Replayer | null = null;
     readonly #unregister: () => void = () => {};
     readonly #pause: Pause;
+    readonly #queue: PendingQueue;
     readonly #transactions: Transactions<Transaction, Session>;
+    /** For a pool that follows no name. */
+    readonly #held: HeldCallers<PendingItem>;
 
     constructor(config?: PoolConfig, client?: ClientConstructor) {
-      const given: PoolConfig = config ?? {};
+      const given: PoolConfig = withInherited(config ?? {});
       const { config: meant, host, port } = meantBy(driver, given);
       const route = routeOf(meant, host);
       const failover = readFailoverOptions(given.failover);
@@ -79,14 +88,31 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       this.#route = route;
       this.#pause = new Pause(() => this.#keeper?.leaseCount ?? this.totalCount - this.idleCount);
       const pool = this as unknown as pg.Pool;
+      const queue = installQueue(pool);
+      this.#queue = queue;
+      this.#held = new HeldCallers({
+        said: WAITED,
+        name: host,
+        deadlineMillis: this.options.connectionTimeoutMillis || failover.deadlineMillis,
+        counts: () => {
+          const { totalCount: total, idleCount: idle, waitingCount: waiting } = this;
+          return { total, active: total - idle, idle, waiting, opening: 0 };
+        },
+        expire: (item, error) => {
+          queue.remove(item);
+          if (item.timedOut === true) return;
+          item.timedOut = true;
+          item.callback(error, undefined, () => {});
+        },
+      });
       const { endpoint = null } = route ?? {};
       this.#transactions = new Transactions(new PgTransactions(pool, endpoint, failover.deadlineMillis));
       if (endpoint === null) return;
       this.options.stream = streamFactory(endpoint) as unknown as NonNullable<pg.PoolConfig['stream']>;
       const connect = (callback: ConnectCallback): void => void super.connect(callback);
-      this.#keeper = new Keeper({ pool, stock, endpoint, failover, pause: this.#pause, connect });
+      this.#keeper = new Keeper({ pool, stock, queue, endpoint, failover, pause: this.#pause, connect });
       const query = (text: unknown, values: unknown, done: Done): void => void super.query(text, values, done);
-      this.#replayer = new Replayer({ pool, endpoint, failover, query });
+      this.#replayer = new Replayer({ pool, endpoint, failover, query, ahead: (call) => queue.ahead(call) });
       const prober = new PgProber(driver, port, this.options, failover.probeTimeoutMillis);
       this.#unregister = endpoint.register(prober);
     }
@@ -99,11 +125,13 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       return this.#keeper?.drainingCount ?? 0;
     }
 
-    /** This is every query's path: one reading of the clock, some looks, and the driver. */
+    /** This is every query's path: some looks, and the driver. */
     override connect(callback?: unknown): unknown {
       const keeper = this.#keeper;
-      if (keeper === null || this.ending || keeper.isCalm) return super.connect(callback);
-      if (callback !== undefined) return keeper.get(callback as ConnectCallback);
+      const told = ofCallerOrDriver(callback);
+      if (keeper === null && this.#pause.on) return this.#hold(told);
+      if (keeper === null || this.ending || keeper.isCalm) return super.connect(told);
+      if (told !== undefined) return keeper.get(told as ConnectCallback);
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       return new Chosen<pg.PoolClient>((resolve, reject) => {
         keeper.get((error, client) => (client === undefined ? reject(error) : resolve(client)));
@@ -113,18 +141,22 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     /** pg-pool's, except that an error is looked at before its caller gets it. */
     override query(text: unknown, values?: unknown, callback?: unknown): unknown {
       const replayer = this.#replayer;
-      if (replayer === null || typeof text === 'function') return super.query(text, values, callback);
+      if (typeof text === 'function') return super.query(text, values, callback);
       if (typeof values === 'function') return this.query(text, undefined, values);
+      if (typeof text === 'object' && text !== null) bindSubmittable(text);
+      const run = (done: Done | undefined): unknown => internally(() => super.query(text, values, done));
       if (callback != null) {
-        const told = callback as Done;
-        return super.query(text, values, (error: Error | undefined, answer: unknown) => {
+        const told = inCallersContext(callback as Done);
+        if (replayer === null) return run(told);
+        return run((error, answer) => {
           if (error == null) told(error, answer);
           else replayer.failed(error, text, values, told);
         });
       }
+      if (replayer === null) return run(undefined);
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       const result = new Chosen<unknown>((resolve, reject) => {
-        super.query(text, values, (error: Error | undefined, answer: unknown) => {
+        run((error, answer) => {
           if (error == null) resolve(answer);
           else replayer.failed(error, text, values, (last, late) => (last == null ? resolve(late) : reject(last)));
         });
@@ -142,41 +174,49 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
 
     pause(): Promise<void> {
       const paused = this.#pause.begin();
-      this.#keeper?.boundWaiters();
+      if (this.#keeper === null) this.#held.bound(this.#queue);
+      else this.#keeper.bound();
       return paused;
+    }
+
+    #hold(callback: unknown): unknown {
+      const result = super.connect(callback);
+      const { last } = this.#queue;
+      if (last !== undefined) this.#held.bound([last]);
+      return result;
     }
 
     resume(): void {
       if (!this.#pause.on) return;
       this.#pause.end();
+      this.#held.unbind();
       if (this.#keeper === null) pulse(this as unknown as pg.Pool);
       else this.#keeper.resumed();
     }
 
-    override end(callback?: () => void): unknown {
+    override end(given?: () => void): unknown {
       const keeper = this.#keeper;
+      const callback = inCallersContext(given);
       if (this.ending) return super.end(callback);
       if (keeper === null) {
         // pg-pool serves nobody any more, and these wait for resume() only.
-        const held = this.#pause.on ? unqueue(this as unknown as pg.Pool) : [];
+        const held = this.#pause.on ? this.#queue.clear() : [];
+        this.#held.unbind();
         const result = super.end(callback);
         for (const item of held) item.callback(endedError(), undefined, () => {});
         return result;
       }
       const waiters = keeper.prepareEnd();
-      const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
-      const ended = new Chosen<void>((resolve) => {
-        super.end(() => {
-          this.#unregister();
-          keeper.ended();
-          if (this.#route?.owned === true) this.#route.endpoint.close();
-          resolve();
-        });
-      });
+      const done = (): void => {
+        this.#unregister();
+        keeper.ended();
+        if (this.#route?.owned === true) this.#route.endpoint.close();
+      };
+      const ended = super.end(callback === undefined ? undefined : () => (done(), callback()));
+      // pg-pool's own promise, so that it settles in the turn in which pg-pool's would.
+      if (callback === undefined) void (ended as Promise<void>).then(done);
       keeper.ending(waiters);
-      if (callback === undefined) return ended;
-      void ended.then(() => callback());
-      return undefined;
+      return ended;
     }
 
     /**
@@ -184,17 +224,12 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
      * with every lease, and to gather what came with them into an array is dear.
      */
     override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
-      if (event === 'error' && this.#route !== null && this.listenerCount('error') === 0) {
-        return this.#warnOf(this.#route.endpoint, first);
+      if (this.listenerCount(event) > 0) {
+        // It comes of whoever's lease or release it is, and is told to others.
+        return inNobodysContext(Reflect.apply, super.emit, this, arguments) as boolean;
       }
-      switch (arguments.length) {
-        case 2:
-          return super.emit(event, first);
-        case 3:
-          return super.emit(event, first, second);
-        default:
-          return Reflect.apply(super.emit, this, arguments) as boolean;
-      }
+      if (event !== 'error') return false;
+      return this.#route === null ? super.emit(event, first, second) : this.#warnOf(this.#route.endpoint, first);
     }
 
     #warnOf(endpoint: Endpoint, error: unknown): boolean {
@@ -238,10 +273,16 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     }
 
     override newClient(item: PendingItem): void {
+      if (this.#keeper === null && this.#pause.on) this.#queue.push(item);
+      else inNobodysContext(() => this.#make(item));
+    }
+
+    #make(item: PendingItem): void {
       const pool = this as unknown as pg.Pool;
-      if (this.#keeper !== null) this.#keeper.make(item);
-      else if (this.#pause.on) queueBefore(pool, item, () => false);
-      else makeClient(stock, pool, item);
+      if (this.#keeper === null) makeClient(stock, pool, item);
+      else this.#keeper.make(item);
+      const client = newestClient(pool);
+      if (client !== undefined && !('endpoint' in client)) bindQueries(client);
     }
   }
   return Pool as unknown as PoolClass;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { ReadFailoverOptions } from '../failover/options.js';
 import type { Connection } from '../sockets/connection.js';
-import { closeClient, expire, isIdle, isMember, isWaiting, takeOut } from './internals.js';
+import { closeClient, expire, isIdle, isMember, isWaiting, processIdOf, takeOut } from './internals.js';
 
 /** What the pool does when one of its connections leaves it because its address was left. */
 export interface PoolSide {
@@ -12,6 +12,8 @@ export interface PoolSide {
   /** There may be room for waiting callers. */
   madeRoom(): void;
 }
+
+const SILENCE_AT_END_MILLIS = 1_000;
 
 /** A pool's client, as the sockets see it. */
 export class PooledConnection implements Connection {
@@ -30,7 +32,13 @@ export class PooledConnection implements Connection {
   }
 
   get silenceMillis(): number {
-    return this.#side.failover.silenceMillis;
+    const { pool, failover } = this.#side;
+    // The end of a pool waits for its leases, but for none on a server that is dead.
+    return pool.ending ? Math.min(SILENCE_AT_END_MILLIS, failover.silenceMillis) : failover.silenceMillis;
+  }
+
+  get sessionId(): number | null {
+    return processIdOf(this.#client);
   }
 
   isWaiting(): boolean {

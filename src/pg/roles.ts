@@ -3,6 +3,7 @@ import { readOnlyError } from '../failover/refusal.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { activeStatement, expire, onServerError } from './internals.js';
+import { ROLE } from './prober.js';
 import { askRole, type Role, RoleWatch } from './role.js';
 
 export interface RolesSide {
@@ -34,7 +35,9 @@ export class Roles {
     this.#watches.set(client, new RoleWatch(client, doubt));
     client.once('connect', () => (ready = true));
     onServerError(client, ({ code }) => {
-      if (code === READ_ONLY && activeStatement(client) !== undefined) doubt();
+      const statement = code === READ_ONLY ? activeStatement(client) : undefined;
+      // What a server answers to the question for its role is the answer, and no reason to ask again.
+      if (statement !== undefined && statement !== ROLE) doubt();
     });
   }
 
@@ -78,7 +81,13 @@ export class Roles {
 async function roleOf(client: pg.PoolClient): Promise<Role | 'lost'> {
   try {
     return await askRole(client);
-  } catch {
-    return 'lost';
+  } catch (error) {
+    return roleByRefusal(error as { readonly code?: unknown });
   }
+}
+
+/** A proxy may not know what it is asked, or may not let it be asked: that is no reason not to use what is behind it. */
+function roleByRefusal({ code }: { readonly code?: unknown }): Role | 'lost' {
+  if (code === READ_ONLY) return 'read-only';
+  return typeof code === 'string' && /^(42|0A)/.test(code) ? 'writable' : 'lost';
 }

@@ -13,9 +13,10 @@ const NOT_READY: Readonly<Record<string, Condition>> = {
 export function refusalOf(error: unknown): Refusal {
   const common = networkRefusal(error);
   if (common !== null) return common;
-  const { code, message } = (error ?? {}) as Readonly<Record<string, unknown>>;
+  const { code, message, severity } = (error ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof code === 'string') {
-    const condition = NOT_READY[code];
+    // A mere ERROR is the answer to a statement, such as one of the hook for new connections.
+    const condition = severity === 'ERROR' ? undefined : NOT_READY[code];
     return condition === undefined ? { kind: 'refused' } : { kind: 'not-ready', condition };
   }
   // What pg says of a connection that ended in the middle of its log-in.

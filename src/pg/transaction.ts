@@ -6,19 +6,13 @@ import type { ReadTransactionOptions } from '../failover/transaction-options.js'
 import { leaseAnswering } from '../failover/repeat.js';
 import type { Dialect } from '../outcome/statement.js';
 import type { Endpoint } from '../sockets/endpoint.js';
-import { isTimeOut } from './driver-words.js';
+import { endsTransaction } from '../outcome/reads.js';
+import { isNeverWritten, isTimeOut } from './driver-words.js';
 import { socketOf } from './handshake.js';
-import { activeStatement, onReady, onServerError } from './internals.js';
+import { activeQuery, onCommandTag, onReady, onServerError, preparedText } from './internals.js';
 import { lenderOf } from './lender.js';
-import {
-  askMarker,
-  askStatus,
-  type Identity,
-  identityOf,
-  isSame,
-  type TransactionId,
-  transactionIdOf,
-} from './witness.js';
+import { askMarker, type MarkerTable, markIn } from './marker.js';
+import { askStatus, type Identity, identityOf, isSame, type TransactionId, transactionIdOf } from './witness.js';
 
 /** What the function of `pool.transaction` gets. Its statements run in the transaction, one after the other. */
 export interface Transaction {
@@ -44,10 +38,14 @@ export class Session implements TransactionSession {
   readonly client: pg.PoolClient;
   identity: Identity | null = null;
   id: TransactionId | null = null;
+  /** Where it wrote its marker, so that another connection finds the same table. */
+  markerTable: MarkerTable | null = null;
   lost: boolean = false;
+  left: boolean = false;
   #status = 'I';
-  #marked = false;
   #readOnly = false;
+  /** The statement of ours that is under way. */
+  #ours: string | null = null;
   /** The server said that a statement failed, and did not yet say that it is ready for the next one. */
   #failing: { readonly over: Promise<void>; readonly end: () => void } | null = null;
   readonly #stopListening: () => void;
@@ -60,7 +58,11 @@ export class Session implements TransactionSession {
     };
     // A statement in flight gets the error itself; without a listener, it would end the process too.
     client.on('error', onLost).on('end', onLost);
-    const stops = [onServerError(client, () => this.#fails()), onReady(client, (status) => this.#ready(status))];
+    const stops = [
+      onServerError(client, () => this.#fails()),
+      onReady(client, (status) => this.#ready(status)),
+      onCommandTag(client, (tag) => this.#completed(tag)),
+    ];
     this.#stopListening = () => {
       for (const stop of stops) stop();
       client.off('error', onLost).off('end', onLost);
@@ -76,39 +78,39 @@ export class Session implements TransactionSession {
     const isolation = isolationLevel === null ? '' : ` ISOLATION LEVEL ${isolationLevel.toUpperCase()}`;
     const access = accessMode === null ? '' : ` ${accessMode.toUpperCase()}`;
     this.#readOnly = accessMode === 'read only';
-    await this.client.query(`BEGIN${isolation}${access}`);
+    await this.run(`BEGIN${isolation}${access}`);
   }
 
   async run(sql: string): Promise<void> {
-    await this.client.query(sql);
+    await this.#runOurs(sql);
   }
 
   async mark(table: string, id: string): Promise<void> {
-    await this.client.query(`INSERT INTO ${table} (id) VALUES ($1)`, [id]);
-    this.#marked = true;
+    this.markerTable = await this.settled(() => markIn(this.client, table, id));
   }
 
   /**
    * PostgreSQL sends an error at once, and only then what it does to the transaction; pg rejects at the first of the
    * two, and they need not come in one packet.
    */
-  async statement<T>(run: () => Promise<T>): Promise<T> {
+  async settled<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
       await this.#failing?.over;
+      if (error instanceof Error && isNeverWritten(error)) this.lost = true;
       throw error;
     }
   }
 
   async beforeCommit(): Promise<void> {
     // What a marker tells, the server's own record need not.
-    if (this.#marked || this.#readOnly || this.identity === null || this.status !== 'open') return;
-    this.id = await transactionIdOf(this.client);
+    if (this.markerTable !== null || this.#readOnly || this.identity === null || this.status !== 'open') return;
+    this.id = await this.settled(() => transactionIdOf(this.client));
   }
 
   async commit(): Promise<boolean> {
-    const { command } = await this.client.query('COMMIT');
+    const { command } = await this.#runOurs('COMMIT');
     return command === 'COMMIT';
   }
 
@@ -117,8 +119,22 @@ export class Session implements TransactionSession {
     this.client.release(broken);
   }
 
+  async #runOurs(sql: string): Promise<pg.QueryResult> {
+    this.#ours = sql;
+    try {
+      return await this.settled(() => this.client.query(sql));
+    } finally {
+      this.#ours = null;
+    }
+  }
+
+  #completed(tag: string): void {
+    const text = activeQuery(this.client)?.text ?? null;
+    if (this.#ours === null || text !== this.#ours) this.left ||= endsTransaction(tag, text);
+  }
+
   #fails(): void {
-    if (this.#failing !== null || activeStatement(this.client) === undefined) return;
+    if (this.#failing !== null || activeQuery(this.client) === null) return;
     let end = (): void => {};
     const over = new Promise<void>((resolve) => (end = resolve));
     this.#failing = { over, end };
@@ -149,8 +165,10 @@ export class PgTransactions implements TransactionAdapter<Transaction, Session> 
 
   handle(session: Session, scope: Scope<Transaction>): Transaction {
     const query = (config: string | pg.QueryConfig, values?: unknown[]): Promise<unknown> => {
-      const text = typeof config === 'string' ? config : config.text;
-      return scope.statement(text, () => session.statement(() => session.client.query(config, values)));
+      const text = textOf(session.client, config);
+      // In a function of its own, so that a config that pg throws at is one that it rejects.
+      const run = async (): Promise<unknown> => await session.client.query(config, values);
+      return scope.statement(text, () => session.settled(run));
     };
     return { query: query as Transaction['query'], transaction: (fn) => scope.transaction(fn) };
   }
@@ -165,12 +183,13 @@ export class PgTransactions implements TransactionAdapter<Transaction, Session> 
     return isTimeOut(error);
   }
 
-  async resolve({ client: before, identity, id }: Session, marker: Marker | null): Promise<Resolution> {
+  async resolve({ client: before, identity, id, markerTable }: Session, marker: Marker | null): Promise<Resolution> {
     const clock = this.#endpoint?.clock ?? systemClock;
     const client = await leaseAnswering(lenderOf(this.#pool), '', clock, this.#deadlineMillis);
     try {
       const same = isSame(identity, await identityOf(client)) && addressOf(before) === addressOf(client);
-      if (marker !== null) return await askMarker(client, marker, same);
+      if (marker !== null)
+        return markerTable === null ? 'unknown' : await askMarker(client, markerTable, marker.id, same);
       return same && id !== null ? await askStatus(client, identity, id, clock) : 'unknown';
     } finally {
       client.release();
@@ -180,4 +199,12 @@ export class PgTransactions implements TransactionAdapter<Transaction, Session> 
 
 function addressOf(client: pg.PoolClient): string | null {
   return socketOf(client)?.dialledAddress ?? null;
+}
+
+/** Empty where there is none: what cannot be read may be anything. */
+function textOf(client: pg.PoolClient, config: unknown): string {
+  if (typeof config === 'string') return config;
+  const { text, name } = (config ?? {}) as { readonly text?: unknown; readonly name?: unknown };
+  if (typeof text === 'string') return text;
+  return typeof name === 'string' ? (preparedText(client, name) ?? '') : '';
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Clock } from '../clock.js';
-import type { Marker, Resolution } from '../failover/transaction.js';
+import type { Resolution } from '../failover/transaction.js';
 
 /** Which server it is, and in which of its lives. */
 export interface Identity {
@@ -101,28 +101,4 @@ const IS_OURS = `
 async function isOurs(client: pg.ClientBase, before: Identity | null, id: TransactionId): Promise<boolean> {
   const { rows } = await client.query<{ ours: boolean }>(IS_OURS, [before?.startedAt ?? '', id]);
   return rows[0]?.ours === true;
-}
-
-/** For as long as the old session is at its COMMIT, it holds its row, and whoever inserts the same waits. */
-const LOCK_TIMEOUT = "select set_config('lock_timeout', '2s', true)";
-
-/**
- * The transaction's row tells that it was done. That there is none tells something only of the server that it ran on,
- * and only if it cannot come any more: hence the row is written in its place.
- */
-export async function askMarker(client: pg.ClientBase, { table, id }: Marker, same: boolean): Promise<Resolution> {
-  if (!same) {
-    const { rowCount } = await client.query(`SELECT FROM ${table} WHERE id = $1`, [id]);
-    return rowCount === 0 ? 'unknown' : 'committed';
-  }
-  await client.query('BEGIN');
-  try {
-    await client.query(LOCK_TIMEOUT);
-    const { rowCount } = await client.query(`INSERT INTO ${table} (id) VALUES ($1) ON CONFLICT DO NOTHING`, [id]);
-    await client.query('COMMIT');
-    return rowCount === 0 ? 'committed' : 'rolled-back';
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw error;
-  }
 }

@@ -1,7 +1,9 @@
 import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent, type AgentOptions as SecureAgentOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Address } from '../endpoint/address.js';
+import { canonicalName } from '../endpoint/name.js';
 import type { Connection } from './connection.js';
 import type { SocketPlan } from './socket-host.js';
 import type { TrackedSocket } from './tracked-socket.js';
@@ -17,6 +19,8 @@ export interface FollowingAgentOptions {
 /** What an agent needs of its endpoint. */
 export interface AgentHost {
   readonly name: string;
+  /** The answer may be of another time. */
+  readonly slept: boolean;
   has(address: Address): boolean;
   socket(plan: SocketPlan): TrackedSocket;
 }
@@ -25,12 +29,13 @@ export interface AgentHost {
 interface Options {
   readonly host?: string;
   readonly hostname?: string;
-  readonly port?: number | string;
+  readonly socketPath?: string;
+  readonly timeout?: number;
 }
-type Created = (error: Error | null, socket?: Duplex) => void;
 interface Base {
-  readonly freeSockets: NodeJS.ReadOnlyDict<readonly object[]>;
-  createConnection(options: object, created?: Created): Duplex | undefined;
+  readonly freeSockets: NodeJS.ReadOnlyDict<readonly Duplex[]>;
+  addRequest(...request: unknown[]): void;
+  createConnection(options: object, created?: unknown): Socket;
   keepSocketAlive(socket: Duplex): boolean;
 }
 type BaseConstructor = new (options?: object) => Base;
@@ -42,11 +47,11 @@ export function httpAgent(host: AgentHost, options: AgentOptions & FollowingAgen
 export function httpsAgent(host: AgentHost, options: SecureAgentOptions & FollowingAgentOptions = {}): HttpsAgent {
   const secure = HttpsAgent as unknown as BaseConstructor;
   // The agent's own way, with its session cache; the name stays the one to verify.
-  const upgrade: Upgrade = (socket, agent, own) => agent({ ...own, socket }) ?? socket;
+  const upgrade: Upgrade = (socket, agent, own) => lookThrough(agent({ ...own, socket }), socket);
   return makeAgent(secure, host, options, upgrade) as unknown as HttpsAgent;
 }
 
-type Upgrade = (socket: TrackedSocket, stock: (options: object) => Duplex | undefined, options: Options) => Duplex;
+type Upgrade = (socket: TrackedSocket, stock: (options: object) => Socket, options: Options) => Socket;
 
 function makeAgent(
   Stock: BaseConstructor,
@@ -56,23 +61,31 @@ function makeAgent(
 ): Base {
   /** The tracked socket under what the agent was given. */
   const tracked: WeakMap<Duplex, TrackedSocket> = new WeakMap();
+  const name = canonicalName(host.name);
 
   class Agent extends Stock {
-    override createConnection(own: Options, created: Created): Duplex | undefined {
-      const stock = (given: object): Duplex | undefined => super.createConnection(given);
-      if ((own.host ?? own.hostname) !== host.name) return super.createConnection(own, created);
+    /** After a suspension nobody knows where the idle ones lead; a new one asks the name first. */
+    override addRequest(...request: unknown[]): void {
+      const idle = host.slept ? Object.values(this.freeSockets).flatMap((sockets) => sockets ?? []) : [];
+      for (const socket of idle) if (tracked.has(socket)) socket.destroy();
+      super.addRequest(...request);
+    }
+
+    /** Node counts, times and destroys what it is given at once, from the first moment on, as it does its own sockets. */
+    override createConnection(own: Options, created: unknown): Socket {
+      const stock = (given: object): Socket => super.createConnection(given);
+      const asked = own.host ?? own.hostname;
+      if (own.socketPath || asked === undefined || canonicalName(asked) !== name) {
+        return super.createConnection(own, created);
+      }
       const socket = host.socket({ persist: () => false });
-      const failed = (error: Error): void => created(error);
-      socket.once('error', failed);
-      socket.once('connect', () => {
-        socket.off('error', failed);
-        const given = upgrade(socket, stock, own);
-        tracked.set(given, socket);
-        socket.carry(new AgentConnection(drainMillis, given, () => !isFree(this, given)));
-        created(null, given);
-      });
-      socket.connect(Number(own.port));
-      return undefined;
+      const given = upgrade(socket, stock, own);
+      tracked.set(given, socket);
+      socket.carry(new AgentConnection(drainMillis, given, () => !isFree(this, given)));
+      if (own.timeout) given.setTimeout(own.timeout);
+      // TLS is there first: it would hold on to the first attempt's handle.
+      socket.connect(own);
+      return given;
     }
 
     /** Node asks after each response whether the socket may serve another request. */
@@ -82,6 +95,32 @@ function makeAgent(
     }
   }
   return new Agent(options);
+}
+
+/**
+ * A TLS socket on one that is not connected yet reads and writes it as any stream, and cannot ask the system about it;
+ * what belongs to the connection itself is that of the socket below.
+ */
+function lookThrough(secure: Socket, below: TrackedSocket): Socket {
+  for (const method of ['ref', 'unref', 'setNoDelay', 'setKeepAlive'] as const) {
+    const value = (...args: unknown[]): Socket => {
+      Reflect.apply(below[method] as (...own: unknown[]) => unknown, below, args);
+      return secure;
+    };
+    Object.defineProperty(secure, method, { value, configurable: true, writable: true });
+  }
+  Object.defineProperty(secure, 'address', { value: () => below.address(), configurable: true, writable: true });
+  for (const property of [
+    'remoteAddress',
+    'remoteFamily',
+    'remotePort',
+    'localAddress',
+    'localFamily',
+    'localPort',
+  ] as const) {
+    Object.defineProperty(secure, property, { get: () => below[property], configurable: true });
+  }
+  return secure;
 }
 
 function isFree(agent: Base, socket: Duplex): boolean {
@@ -112,9 +151,5 @@ class AgentConnection implements Connection {
 
   goodbye(): void {
     this.#socket.destroy();
-  }
-
-  ping(): Promise<void> {
-    return Promise.resolve();
   }
 }

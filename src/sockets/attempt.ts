@@ -20,6 +20,14 @@ export function timedOut(name: string, address: Address, port: number, millis: n
   );
 }
 
+export function noTurn(name: string, address: Address, port: number, millis: number): EipPoolError {
+  return new EipPoolError(
+    'CONNECT_TIMEOUT',
+    `${name}: no attempt to connect to ${withPort(address, port)} got through within ${millis} ms (twice ` +
+      `connectTimeoutMillis), so that this one did not have its turn`,
+  );
+}
+
 export function leftMeanwhile(name: string, address: Address, port: number): EipPoolError {
   return new EipPoolError(
     'ADDRESS_LEFT',

@@ -1,6 +1,6 @@
 import type { Agent as HttpAgent, AgentOptions as HttpAgentOptions } from 'node:http';
 import type { Agent as HttpsAgent, AgentOptions as HttpsAgentOptions } from 'node:https';
-import type { Address } from '../endpoint/address.js';
+import { type Address, type Service, ServiceMap, withPort } from '../endpoint/address.js';
 import type { EndpointSnapshot } from '../endpoint/endpoint-events.js';
 import { NameEndpoint } from '../endpoint/endpoint.js';
 import type { FollowOptions } from '../endpoint/options.js';
@@ -8,10 +8,15 @@ import { isBranded } from '../errors.js';
 import { invalidOption } from '../options.js';
 import { type FollowingAgentOptions, httpAgent, httpsAgent } from './agent.js';
 import type { Prober } from './connection.js';
-import { Judge, ping } from './judge.js';
-import { SocketSet } from './socket-set.js';
+import { Judge } from './judge.js';
+import { systemKernel } from './kernel.js';
+import { canPing, ping } from './ping.js';
+import { type Asks, SocketSet } from './socket-set.js';
 import type { SocketPlan } from './socket-host.js';
 import { TrackedSocket } from './tracked-socket.js';
+import type { LostSession } from './uptime.js';
+import { Uptimes } from './uptimes.js';
+import { isIdle } from './watch.js';
 
 const BRAND: symbol = Symbol.for('eip-pool.Endpoint');
 
@@ -31,16 +36,22 @@ export class Endpoint extends NameEndpoint {
   }
 
   readonly #set: SocketSet;
-  readonly #judge: Judge;
+  readonly #judges: ServiceMap<Judge> = new ServiceMap();
   readonly #probers: Set<Prober> = new Set();
+  readonly #uptimes: Uptimes;
 
   constructor(name: string, options?: FollowOptions) {
     super(name, options);
     Object.defineProperty(this, BRAND, { value: true });
     // Each pool that shares it listens.
     this.setMaxListeners(0);
-    this.#set = new SocketSet(this, this.options, () => this.#prober());
-    this.#judge = new Judge(this.options.clock);
+    const asks: Asks = { kernel: systemKernel, prober: ({ port }) => this.#prober(port) };
+    this.#set = new SocketSet(this, this.options, asks);
+    this.#uptimes = new Uptimes({
+      clock: this.options.clock,
+      prober: ({ port }) => this.#prober(port),
+      examine: (service) => this.#examine(service),
+    });
   }
 
   /**
@@ -78,15 +89,14 @@ export class Endpoint extends NameEndpoint {
    * not, all that were idle as long are closed too.
    */
   async confirm(socket: TrackedSocket): Promise<boolean> {
-    const address = socket.dialledAddress ?? '';
-    try {
-      await ping(socket, this.#set.pingBound(address), this.options.clock);
-      socket.quietMillis = 0;
-      return true;
-    } catch {
-      this.#set.dropQuiet(address);
-      return false;
-    }
+    const { service } = socket;
+    if (service === null) return false;
+    // With nobody to ask, nothing speaks against it.
+    if (!canPing(socket)) return !socket.destroyed;
+    const evidence = await ping(socket, this.#set.pingBound(service), this.options.clock);
+    if (evidence === 'life') socket.quietMillis = 0;
+    if (evidence === 'silence') this.#set.dropQuiet(service);
+    return evidence === 'life';
   }
 
   /** For adapters: how to log in. Returns the way to take it back. */
@@ -95,12 +105,25 @@ export class Endpoint extends NameEndpoint {
     return () => this.#probers.delete(prober);
   }
 
+  /**
+   * For adapters: is the server of a lost session gone, or another one since? Asks it, unless that is known. False where
+   * nobody can tell; never rejects.
+   */
+  async hasReplaced(lost: LostSession): Promise<boolean> {
+    return this.isAbandoned(lost) || (await this.#uptimes.hasReplaced(lost)) || this.isAbandoned(lost);
+  }
+
+  /** For adapters: the same by what is known without a question. */
+  isAbandoned({ service, lostAt }: LostSession): boolean {
+    return !this.has(service.address) || this.wasAbsentAfter(service, lostAt);
+  }
+
   override snapshot(): Snapshot {
     return { ...super.snapshot(), sockets: this.#set.counts() };
   }
 
   protected override onChanged(dropped: readonly Address[]): void {
-    this.#judge.reset();
+    this.#judges.clear();
     this.#set.reconcile(dropped);
   }
 
@@ -108,30 +131,50 @@ export class Endpoint extends NameEndpoint {
     this.#set.onDialable();
   }
 
+  /** Every service that is used there, or that somebody could log in to, is asked by itself. */
   protected override onContested(): void {
     const address = this.current?.addresses[0];
     if (address === undefined) return;
-    const idle = this.#set.idleOn(address);
-    const judged = { address, idle, prober: this.#prober(), pingBoundMillis: this.#set.pingBound(address) };
-    void this.#judge.examine(judged).then((condition) => {
-      if (condition === null || !this.has(address)) return;
-      if (condition === 'dead') this.#set.bury(address);
-      else this.report(address, condition, new Error(`the server at ${address} was asked and is ${condition}`));
-    });
+    const used = this.#set.used().filter((service) => service.address === address);
+    const ports = new Set([...used, ...this.#probers].map(({ port }) => port));
+    for (const port of ports) void this.#examine({ address, port });
   }
 
-  #prober(): Prober | undefined {
-    const [prober] = this.#probers;
-    return prober;
+  async #examine(service: Service): Promise<void> {
+    const { address, port } = service;
+    const judge = this.#judges.get(service) ?? new Judge(this.options.clock, systemKernel);
+    this.#judges.set(service, judge);
+    const sockets = this.#set.openOn(service);
+    const [idle, prober, pingBoundMillis] = [sockets.filter(isIdle), this.#prober(port), this.#set.pingBound(service)];
+    const condition = await judge.examine({ service, sockets, idle, prober, pingBoundMillis });
+    if (condition === null || !this.has(address)) return;
+    if (condition === 'dead') this.#set.bury(service);
+    else
+      this.report(
+        service,
+        condition,
+        new Error(`the server at ${withPort(address, port)} was asked and is ${condition}`),
+      );
+  }
+
+  #prober(port: number): Prober | undefined {
+    return [...this.#probers].find((prober) => prober.port === port);
   }
 
   protected override onSuspectTick(): void {
-    const alive = this.#set.findLife();
-    if (alive !== null) this.noteLife(alive);
+    for (const service of this.#set.findLife()) this.noteLife(service);
+  }
+
+  protected override isUsed(service: Service): boolean {
+    return this.#set.isUsed(service);
   }
 
   protected override onClosed(): void {
     this.#set.closeAll(this.closedError());
+  }
+
+  protected override hasSockets(): boolean {
+    return !this.#set.isEmpty;
   }
 
   protected override isAwaited(): boolean {

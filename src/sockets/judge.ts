@@ -1,87 +1,53 @@
 import type { Clock } from '../clock.js';
-import { type Address, withPort } from '../endpoint/address.js';
+import type { Service } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
-import type { Prober } from './connection.js';
-import { whileHeard } from './heard.js';
+import type { Prober, Reply } from './connection.js';
+import { deadline } from './deadline.js';
+import { inquire } from './inquiry.js';
+import type { Kernel } from './kernel.js';
+import { canPing } from './ping.js';
 import { ProbeSocket } from './probe-socket.js';
 import type { TrackedSocket } from './tracked-socket.js';
 
 const FIRST_PAUSE_MILLIS = 1_000;
 const LONGEST_PAUSE_MILLIS = 30_000;
+/** The name itself speaks against the server, so its time for an answer is shorter than where it is only busy. */
+const HASTE = 0.5;
+/** One that takes the connection may be slow to speak. */
+const SLOW_TO_SPEAK = 6;
 
-/** One server, and who can ask it. */
+/** One service, and who can ask it. */
 export interface Judged {
-  readonly address: Address;
-  readonly idle: TrackedSocket | undefined;
+  readonly service: Service;
+  /** The open connections to it, and those of them that nobody uses. */
+  readonly sockets: readonly TrackedSocket[];
+  readonly idle: readonly TrackedSocket[];
   readonly pingBoundMillis: number;
   readonly prober: Prober | undefined;
 }
 
-/** A round trip on an idle connection; rejects without a sign of life. */
-export async function ping(idle: TrackedSocket, boundMillis: number, clock: Clock): Promise<void> {
-  await whileHeard(Promise.resolve(idle.connection?.ping()), idle, boundMillis, clock);
-}
-
-interface Probe {
-  readonly address: Address;
-  readonly socket: ProbeSocket;
-  readonly result: Promise<Condition | null>;
-}
-
-/** Log-ins under way: one to an address at a time in this process, whoever wants to know. */
-const probes: Map<string, Probe> = new Map();
-
-/** What a fresh log-in says of a server; `dead` if it hears nothing, null if it was abandoned. */
-export async function probe(address: Address, prober: Prober, clock: Clock): Promise<Condition | null> {
-  const where = withPort(address, prober.port);
-  let under = probes.get(where);
-  if (under === undefined) {
-    const socket = new ProbeSocket(address);
-    const result = logIn(socket, prober, clock).finally(() => {
-      socket.destroy();
-      probes.delete(where);
-    });
-    under = { address, socket, result };
-    probes.set(where, under);
-  }
-  return await under.result;
-}
-
-/** The name has left the address. */
-export function abandonProbes(address: Address): void {
-  for (const under of probes.values()) if (under.address === address) under.socket.abandon();
-}
-
-async function logIn(socket: ProbeSocket, prober: Prober, clock: Clock): Promise<Condition | null> {
-  let condition: Condition = 'dead';
-  try {
-    condition = await whileHeard(prober.login(socket), socket, prober.timeoutMillis, clock);
-  } catch {
-    // Nothing answered.
-  }
-  return socket.abandoned ? null : condition;
-}
-
 /**
- * Finds out whether the server at an address lives when the name itself gives reason to doubt it. Asks ever less often
- * while the answer is yes.
+ * Finds out whether the server at an address lives, and what it is, when the name itself gives reason to doubt it. Asks ever
+ * less often while the answer is yes.
  */
 export class Judge {
   readonly #clock: Clock;
+  readonly #kernel: Kernel;
   #busy = false;
   #notBefore = 0;
   #pause = FIRST_PAUSE_MILLIS;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, kernel: Kernel) {
     this.#clock = clock;
+    this.#kernel = kernel;
   }
 
-  /** Null when it is too early to ask again, and where nobody is there to ask. */
+  /** Null when it is too early to ask again, where nobody is there to ask, and where nothing could be learned. */
   async examine(judged: Judged): Promise<Condition | null> {
     if (this.#busy || this.#clock.now() < this.#notBefore) return null;
     this.#busy = true;
     try {
-      const condition = await conditionOf(judged, this.#clock);
+      const condition = await this.#conditionOf(judged);
       this.#pause =
         condition === 'usable' || condition === 'read-only'
           ? Math.min(LONGEST_PAUSE_MILLIS, this.#pause * 2)
@@ -93,23 +59,43 @@ export class Judge {
     }
   }
 
-  reset(): void {
-    this.#pause = FIRST_PAUSE_MILLIS;
-    this.#notBefore = 0;
+  async #conditionOf({ service, sockets, pingBoundMillis, prober, ...judged }: Judged): Promise<Condition | null> {
+    const idle = judged.idle.filter(canPing);
+    if (prober === undefined && idle.length === 0) return null;
+    const boundMillis = prober === undefined ? pingBoundMillis : HASTE * prober.timeoutMillis;
+    const logins: Promise<Reply | null>[] = [];
+    const logIn = (socket: ProbeSocket, asking: Prober): Promise<unknown> => {
+      const login = this.#inTime(asking.login(socket), asking.timeoutMillis);
+      logins.push(login);
+      return login;
+    };
+    const { verdict, refused } = await inquire({
+      service,
+      sockets,
+      idle,
+      clock: this.#clock,
+      kernel: this.#kernel,
+      present: true,
+      // The first question is a login, which tells what the server is as well.
+      ask:
+        prober === undefined
+          ? null
+          : (socket, round) => (round === 'first' ? logIn(socket, prober) : prober.ask(socket)),
+      pingFrom: prober === undefined ? 'first' : 'second',
+      boundMillis,
+      silenceMillis: SLOW_TO_SPEAK * boundMillis,
+      onUnanswered: () => {},
+    });
+    if (verdict !== 'alive') return verdict === 'dead' ? 'dead' : null;
+    if (refused) return 'refusing';
+    // A login that fails on this side, or takes long, leaves us with a server that lives.
+    return (await logins[0]) ?? 'usable';
   }
-}
 
-/** A log-in asks the server's role too; where it hears nothing, an idle connection may still be alive. */
-async function conditionOf(
-  { address, idle, pingBoundMillis, prober }: Judged,
-  clock: Clock,
-): Promise<Condition | null> {
-  const condition = prober === undefined ? null : await probe(address, prober, clock);
-  if (idle === undefined || (condition !== null && condition !== 'dead')) return condition;
-  try {
-    await ping(idle, pingBoundMillis, clock);
-    return 'usable';
-  } catch {
-    return 'dead';
+  #inTime(login: Promise<Reply>, millis: number): Promise<Reply | null> {
+    return new Promise((resolve) => {
+      const callOff = deadline(this.#clock, millis, () => resolve(null));
+      login.finally(callOff).then(resolve, () => resolve(null));
+    });
   }
 }

@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.js';
-import type { Address } from '../endpoint/address.js';
+import type { Address, Service } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
 import type { EipPoolError } from '../errors.js';
 import type { Gate } from './gate.js';
 import type { TrackedSocket } from './tracked-socket.js';
+import type { Way } from './way.js';
 
 /** Where a socket should dial now. */
 export type Target =
@@ -19,13 +20,15 @@ export interface SocketHost {
   readonly connectTimeoutMillis: number;
   has(address: Address): boolean;
   /** Is there an address in the answer that is not in `tried`? */
-  hasOther(tried: ReadonlySet<Address>): boolean;
-  target(tried: ReadonlySet<Address>): Target;
+  hasOther(way: Way, tried: ReadonlySet<Address>): boolean;
+  target(way: Way, tried: ReadonlySet<Address>): Target;
   /** Asks for an answer; rejects when there is none to be had now. */
   resolve(): Promise<unknown>;
-  report(address: Address, condition: Condition, cause?: unknown): void;
-  suspect(address: Address, cause: unknown): void;
-  connected(address: Address, millis: number): void;
+  report(service: Service, condition: Condition, cause?: unknown): void;
+  /** An attempt to connect failed, which is news to everybody who is about to make one. */
+  unreachable(service: Service, cause: Error): void;
+  suspect(service: Service, cause: unknown): void;
+  connected(service: Service, millis: number): void;
   add(socket: TrackedSocket): void;
   remove(socket: TrackedSocket): void;
 }
@@ -33,4 +36,8 @@ export interface SocketHost {
 export interface SocketPlan {
   /** Asked after each failure, when no address is left untried: should the socket try again until it is destroyed? */
   readonly persist: (cause: unknown) => boolean;
+  /** Whether a failure is wanted at once rather than a delay, so that earlier failures do not hold the attempt back. */
+  readonly hurried?: () => boolean;
+  /** Sockets of the same party go through the gate as one attempt: one log-in that takes several. */
+  readonly party?: object;
 }

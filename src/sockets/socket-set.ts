@@ -1,33 +1,46 @@
-import type { Clock } from '../clock.js';
-import type { Address } from '../endpoint/address.js';
+import { type Clock, setImmediate } from '../clock.js';
+import { type Address, familyOf, type Service, ServiceMap, withPort } from '../endpoint/address.js';
 import type { Answer } from '../endpoint/answer.js';
 import type { Condition } from '../endpoint/adopt.js';
-import { EipPoolError } from '../errors.js';
+import { noAddressOf } from '../endpoint/lookup.js';
+import { type EndReason, EipPoolError } from '../errors.js';
 import type { Prober } from './connection.js';
 import { Gate } from './gate.js';
 import { ByteMarks } from './heard.js';
+import type { Kernel } from './kernel.js';
 import { partOf, type Parting } from './parting.js';
-import { abandonProbes } from './judge.js';
+import { abandonProbes } from './probe-socket.js';
 import type { SocketHost, Target } from './socket-host.js';
 import { isConnecting } from './socket-state.js';
 import type { TrackedSocket } from './tracked-socket.js';
 import { isIdle, isQuiet, SilenceWatch } from './watch.js';
+import type { Way } from './way.js';
 
 /** What the set needs of its endpoint. */
 export interface Following {
   readonly name: string;
   readonly current: Answer | null;
   readonly refusal: EipPoolError | null;
+  /** The answer may be of another time: it is asked for first. */
+  readonly slept: boolean;
   has(address: Address): boolean;
-  ready(): Promise<Answer>;
-  report(address: Address, condition: Condition, cause?: unknown): void;
-  suspect(address: Address, cause: unknown): void;
+  attend(): void;
+  known(): Promise<Answer>;
+  report(service: Service, condition: Condition, cause?: unknown): void;
+  suspect(service: Service, cause: unknown): void;
+  noteLife(service: Service): void;
 }
 
 export interface SetOptions {
   readonly clock: Clock;
   readonly connectTimeoutMillis: number;
   readonly connectConcurrency: number;
+}
+
+/** Who can be asked of a service, and of a connection to it. */
+export interface Asks {
+  readonly kernel: Kernel;
+  prober(service: Service): Prober | undefined;
 }
 
 /** Closing a thousand sockets at once must not block the event loop for longer than this. */
@@ -38,23 +51,27 @@ export class SocketSet implements SocketHost {
   readonly #endpoint: Following;
   readonly #options: SetOptions;
   readonly #sockets: Set<TrackedSocket> = new Set();
-  readonly #gates: Map<Address, Gate> = new Map();
-  /** How long the last connect to each address took. */
-  readonly #connectMillis: Map<Address, number> = new Map();
+  readonly #gates: ServiceMap<Gate> = new ServiceMap();
+  /** How long the last connect to each service took. */
+  readonly #connectMillis: ServiceMap<number> = new ServiceMap();
   readonly #marks: ByteMarks<TrackedSocket> = new ByteMarks();
   readonly #watch: SilenceWatch;
+  readonly #asks: Asks;
 
-  constructor(endpoint: Following, options: SetOptions, prober: () => Prober | undefined) {
+  constructor(endpoint: Following, options: SetOptions, asks: Asks) {
     this.#endpoint = endpoint;
     this.#options = options;
+    this.#asks = asks;
     this.#watch = new SilenceWatch({
+      ...asks,
       clock: options.clock,
       sockets: this.#sockets,
       has: (address) => this.has(address),
-      pingBound: (address) => this.pingBound(address),
-      prober,
-      unanswered: (address) => this.suspect(address, silent(address)),
-      dead: (address) => this.bury(address),
+      pingBound: (service) => this.pingBound(service),
+      unanswered: (service) => this.suspect(service, silent(service)),
+      answered: (service) => this.#endpoint.noteLife(service),
+      dead: (service) => this.bury(service),
+      lost: (socket, why) => this.#lose(socket, why),
     });
   }
 
@@ -74,40 +91,49 @@ export class SocketSet implements SocketHost {
     return this.#endpoint.has(address);
   }
 
-  hasOther(tried: ReadonlySet<Address>): boolean {
-    return this.#endpoint.current?.addresses.some((address) => !tried.has(address)) ?? false;
+  hasOther(way: Way, tried: ReadonlySet<Address>): boolean {
+    return this.#addresses(way).some((address) => !tried.has(address));
   }
 
   /** The first address of the answer that this socket has not tried, best of them first. */
-  target(tried: ReadonlySet<Address>): Target {
-    const cause = this.#endpoint.refusal;
-    if (cause !== null) return { kind: 'refused', cause };
-    const failures = (address: Address): number => this.#gates.get(address)?.failures ?? 0;
-    const [address] = (this.#endpoint.current?.addresses ?? [])
+  target(way: Way, tried: ReadonlySet<Address>): Target {
+    const { current, refusal } = this.#endpoint;
+    if (refusal !== null) return { kind: 'refused', cause: refusal };
+    if (current === null || this.#endpoint.slept) return { kind: 'unresolved' };
+    const { port, family } = way;
+    const failures = (address: Address): number => this.#gates.get({ address, port })?.failures ?? 0;
+    const [address] = this.#addresses(way)
       .toSorted((a, b) => Math.sign(failures(a)) - Math.sign(failures(b)))
       .toSorted((a, b) => Number(tried.has(a)) - Number(tried.has(b)));
-    if (address === undefined) return { kind: 'unresolved' };
-    return { kind: 'address', address, gate: this.#gate(address) };
+    if (address === undefined) return { kind: 'refused', cause: noAddressOf(family, this.name, current.addresses) };
+    return { kind: 'address', address, gate: this.#gate({ address, port }) };
   }
 
   async resolve(): Promise<void> {
-    await this.#endpoint.ready();
+    await this.#endpoint.known();
   }
 
-  report(address: Address, condition: Condition, cause?: unknown): void {
-    this.#endpoint.report(address, condition, cause);
+  report(service: Service, condition: Condition, cause?: unknown): void {
+    this.#endpoint.report(service, condition, cause);
   }
 
-  suspect(address: Address, cause: unknown): void {
-    this.#endpoint.suspect(address, cause);
+  unreachable(service: Service, cause: Error): void {
+    this.report(service, 'refusing', cause);
+    if (!this.has(service.address)) return;
+    for (const socket of [...this.#sockets]) socket.shareFailure(service, cause);
   }
 
-  connected(address: Address, millis: number): void {
-    this.#connectMillis.set(address, millis);
+  suspect(service: Service, cause: unknown): void {
+    this.#endpoint.suspect(service, cause);
+  }
+
+  connected(service: Service, millis: number): void {
+    this.#connectMillis.set(service, millis);
   }
 
   add(socket: TrackedSocket): void {
     this.#sockets.add(socket);
+    this.#endpoint.attend();
     this.#watch.start();
   }
 
@@ -115,60 +141,72 @@ export class SocketSet implements SocketHost {
     this.#sockets.delete(socket);
   }
 
-  /** A connection of an adapter on this address that nobody uses. */
-  idleOn(address: Address): TrackedSocket | undefined {
-    return [...this.#sockets].find((socket) => isIdle(socket) && socket.dialledAddress === address);
+  openOn(service: Service): TrackedSocket[] {
+    return [...this.#sockets].filter((socket) => isOpenOn(socket, service));
   }
 
-  /** How long a ping to this address may take: 250 ms, or five times what a connect takes if that is more. */
-  pingBound(address: Address): number {
-    return Math.max(250, 5 * (this.#connectMillis.get(address) ?? 0));
+  /** Are connections to this service open? */
+  isUsed(service: Service): boolean {
+    return [...this.#sockets].some((socket) => isOpenOn(socket, service));
+  }
+
+  /** The services to which connections are open. */
+  used(): Service[] {
+    const found = new ServiceMap<true>();
+    for (const { state, service } of this.#sockets)
+      if (state.kind === 'open' && service !== null) found.set(service, true);
+    return [...found.entries()].map(([service]) => service);
+  }
+
+  /** How long a ping to this service may take: 250 ms, or five times what a connect takes if that is more. */
+  pingBound(service: Service): number {
+    return Math.max(250, 5 * (this.#connectMillis.get(service) ?? 0));
   }
 
   /** The answer changed. When this returns, no pool can hand out a connection to a dropped address. */
   reconcile(dropped: readonly Address[]): void {
-    for (const address of dropped) this.#gates.delete(address);
+    for (const address of dropped) this.#gates.deleteAddress(address);
     // No password is sent to an address that was left, by a probe neither.
     for (const address of dropped) abandonProbes(address);
     for (const socket of [...this.#sockets]) socket.reconsider();
-    for (const address of dropped) this.#part(address, 'unknown');
-    for (const address of dropped) this.#connectMillis.delete(address);
+    for (const service of this.used()) if (dropped.includes(service.address)) this.#part(service, 'unknown');
+    for (const address of dropped) this.#connectMillis.deleteAddress(address);
   }
 
-  /** The server at a present address is dead: what runs there is cut now, and what logs in there begins anew. */
-  bury(address: Address): void {
-    const cause = silent(address);
-    for (const socket of [...this.#sockets]) if (socket.dialledAddress === address) socket.failHandshake(cause);
-    this.#part(address, 'dead');
-    this.report(address, 'dead', cause);
+  /** The service at a present address is dead: what runs there is cut now, and what logs in there begins anew. */
+  bury(service: Service): void {
+    const cause = silent(service);
+    for (const socket of [...this.#sockets]) if (isOn(socket, service)) socket.failHandshake(cause);
+    this.#part(service, 'dead');
+    this.report(service, 'dead', cause);
   }
 
-  /** One that was idle for long does not answer: it speaks for all on its address that were idle as long. */
-  dropQuiet(address: Address): void {
-    const quiet = [...this.#sockets].filter(
-      (socket) => isQuiet(socket) && isIdle(socket) && socket.dialledAddress === address,
-    );
-    const error = new EipPoolError('ADDRESS_DEAD', `a connection to ${address} that had been idle does not answer`);
+  /** One that was idle for long does not answer: it speaks for all of its service that were idle as long. */
+  dropQuiet(service: Service): void {
+    const quiet = this.openOn(service).filter((socket) => isQuiet(socket) && isIdle(socket));
+    const where = withPort(service.address, service.port);
+    const error = new EipPoolError('ADDRESS_DEAD', `a connection to ${where} that had been idle does not answer`);
     for (const socket of quiet) {
       socket.leave();
       socket.connection?.retire();
     }
     this.#closeInSlices(quiet, error);
-    this.suspect(address, error);
+    this.suspect(service, error);
   }
 
   onDialable(): void {
     for (const socket of [...this.#sockets]) if (socket.state.kind === 'waiting') socket.reconsider();
   }
 
-  /** An address on which a byte was read since the last look, if there is one. */
-  findLife(): Address | null {
-    let alive: Address | null = null;
+  /** The services of which a byte was read since the last look. */
+  findLife(): readonly Service[] {
+    const alive = new ServiceMap<true>();
     for (const socket of this.#sockets) {
-      if (socket.state.kind !== 'open') continue;
-      if (this.#marks.grew(socket) && this.has(socket.state.address)) alive = socket.state.address;
+      const { state, service } = socket;
+      if (state.kind !== 'open' || service === null) continue;
+      if (this.#marks.grew(socket) && this.has(service.address)) alive.set(service, true);
     }
-    return alive;
+    return [...alive.entries()].map(([service]) => service);
   }
 
   /** Does anybody wait for a connection? */
@@ -177,9 +215,13 @@ export class SocketSet implements SocketHost {
     return false;
   }
 
-  closeAll(error: Error): void {
+  get isEmpty(): boolean {
+    return this.#sockets.size === 0;
+  }
+
+  closeAll(reason: EndReason): void {
     this.#watch.stop();
-    for (const socket of [...this.#sockets]) if (!socket.ending) socket.cut(error);
+    for (const socket of [...this.#sockets]) if (!socket.ending) socket.cut(reason);
   }
 
   counts(): { readonly open: number; readonly connecting: number; readonly leaving: number } {
@@ -189,41 +231,70 @@ export class SocketSet implements SocketHost {
     return { open, connecting: kinds.length - open - leaving, leaving };
   }
 
-  #gate(address: Address): Gate {
-    let gate = this.#gates.get(address);
+  #addresses({ family }: Way): readonly Address[] {
+    const addresses = this.#endpoint.current?.addresses ?? [];
+    return family === 0 ? addresses : addresses.filter((address) => familyOf(address) === family);
+  }
+
+  #gate(service: Service): Gate {
+    let gate = this.#gates.get(service);
     if (gate === undefined) {
       gate = new Gate(this.clock, this.#options.connectConcurrency);
-      this.#gates.set(address, gate);
+      this.#gates.set(service, gate);
     }
     return gate;
   }
 
-  #part(address: Address, known: 'unknown' | 'dead'): void {
-    const there = [...this.#sockets].filter(({ state }) => state.kind === 'open' && state.address === address);
+  /** A connection is lost, and its server lives. */
+  #lose(socket: TrackedSocket, why: string): void {
+    const { service } = socket;
+    if (service === null) return;
+    const where = withPort(service.address, service.port);
+    const message = `the connection to ${this.name} at ${where} is lost: ${why}, while the server there answers`;
+    const error = new EipPoolError('CONNECTION_LOST', message);
+    socket.leave();
+    socket.connection?.retire();
+    socket.cut(error);
+    this.suspect(service, error);
+  }
+
+  #part(service: Service, known: 'unknown' | 'dead'): void {
+    const there = this.openOn(service);
     if (there.length === 0) return;
     const parting: Parting = {
       name: this.name,
-      address,
+      service,
       to: this.#endpoint.current?.addresses ?? [],
       known,
       clock: this.clock,
-      pingBoundMillis: this.pingBound(address),
+      kernel: this.#asks.kernel,
+      prober: this.#asks.prober(service),
+      pingBoundMillis: this.pingBound(service),
       closeIdle: (sockets, error) => this.#closeInSlices(sockets, error),
     };
     partOf(there, parting);
   }
 
-  #closeInSlices(sockets: readonly TrackedSocket[], error: EipPoolError): void {
+  #closeInSlices(sockets: readonly TrackedSocket[], reason: EndReason): void {
     const until = this.clock.now() + SLICE_MILLIS;
     let done = 0;
     while (done < sockets.length && this.clock.now() < until) {
-      sockets[done]?.farewell(error);
+      sockets[done]?.farewell(reason);
       done++;
     }
-    if (done < sockets.length) setImmediate(() => this.#closeInSlices(sockets.slice(done), error));
+    if (done < sockets.length) setImmediate(() => this.#closeInSlices(sockets.slice(done), reason));
   }
 }
 
-function silent(address: Address): EipPoolError {
-  return new EipPoolError('ADDRESS_DEAD', `the server at ${address} does not answer`);
+function isOn(socket: TrackedSocket, { address, port }: Service): boolean {
+  const { service } = socket;
+  return service?.address === address && service.port === port;
+}
+
+function isOpenOn(socket: TrackedSocket, service: Service): boolean {
+  return socket.state.kind === 'open' && isOn(socket, service);
+}
+
+function silent({ address, port }: Service): EipPoolError {
+  return new EipPoolError('ADDRESS_DEAD', `the server at ${withPort(address, port)} does not answer`);
 }

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { onServers } from '../mysql2/support.js';
-import { build, MUTANTS } from './mutants.js';
+import { missing } from './local-faults.js';
+import { build, type Mutant, MUTANTS } from './mutants.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 /** Made by `npm test` before it runs the tests, as this library's build is. */
@@ -30,34 +31,60 @@ async function holds(...args: readonly string[]): Promise<void> {
   expect(text).toContain('nothing hung, nothing twice, nothing lost');
 }
 
-describe('failovers under load, with faults drawn from a seed', () => {
+describe.concurrent('failovers under load, with faults of servers, names and the application drawn from a seed', () => {
   it('pg, on independent servers and on a primary and its standby', async () => {
-    await holds('--failovers', '28');
-  }, 120_000);
+    await holds('--failovers', '8');
+  }, 300_000);
+
+  it('generic-pool', async () => {
+    await holds('--driver', 'generic-pool', '--failovers', '4');
+  }, 300_000);
+
+  onServers('of the kind that mysql2 talks to', () => {
+    it('mysql2', async () => {
+      await holds('--driver', 'mysql2', '--failovers', '4');
+    }, 300_000);
+  });
 });
 
-onServers('failovers under load, with faults drawn from a seed', () => {
-  it('mysql2', async () => {
-    await holds('--driver', 'mysql2', '--failovers', '7');
-  }, 120_000);
-});
+/** The faults that show it, and the rules that it breaks: any of them. */
+const SEEN: readonly (readonly [Mutant, RegExp, ...string[]])[] = [
+  [MUTANTS.unknownWrites, /doubled/, '--faults', 'killed,crashed,silent', '--locals', 'none', '--failovers', '5'],
+  [MUTANTS.recheck, /misdirected/, '--faults', 'slow', '--locals', 'none', '--failovers', '5'],
+  [MUTANTS.call, /doubled/, '--faults', 'demoted', '--locals', 'none', '--failovers', '5'],
+  [MUTANTS.sharedError, /doubled|done/, '--faults', 'silent,stopped', '--locals', 'none', '--failovers', '5'],
+  [MUTANTS.context, /strayed/, '--faults', 'killed', '--locals', 'none', '--failovers', '1'],
+  // Seeds with which the fault that matters is drawn first.
+  [
+    MUTANTS.failedAttempt,
+    /answered twice|doubled|forgotten/,
+    ...['--faults', 'alive', '--locals', 'full', '--seed', '356', '--failovers', '2', '--deadline', '3000'],
+  ],
+  [
+    MUTANTS.localFailure,
+    /cut alive/,
+    ...['--faults', 'alive', '--locals', 'no files', '--seed', '13', '--failovers', '1'],
+  ],
+];
+
+/** Nothing is drawn but what shows it. */
+const ALONE = ['--mode', 'independent', '--incidents', 'none', '--rate', '100'] as const;
+
+const noPrlimit = await missing('no files');
 
 describe.concurrent('the checker sees through a build that', () => {
-  it.each([
-    [MUTANTS.unknownWrites, 'doubled', 'killed,crashed,silent'],
-    [MUTANTS.recheck, 'misdirected', 'slow'],
-    [MUTANTS.call, 'doubled', 'demoted'],
-  ])(
-    '$name',
-    async (mutant, rule, faults) => {
-      const folder = here(`.out/mutants/${mutant.name.replaceAll(' ', '-')}`);
+  for (const [mutant, rules, ...args] of SEEN) {
+    it(mutant.name, { timeout: 300_000 }, async ({ skip }) => {
+      if (args.includes('no files') && noPrlimit !== null) skip(noPrlimit);
+      const folder = here(`.out/mutants/${mutant.name.replaceAll(/[ ,']+/g, '-')}`);
       await build(mutant, LIBRARY, folder);
-      const { status, text } = await chaos(
-        ...['--mode', 'independent', '--failovers', '5', '--faults', faults, '--rate', '100', '--library', folder],
-      );
-      expect(status, text).toBe(1);
-      expect(text).toContain(`VIOLATION ${rule}`);
-    },
-    90_000,
-  );
+      const seen = new RegExp(`VIOLATION (${rules.source})`);
+      let text = '';
+      // The same is drawn each time; what is under way in that moment is not the same.
+      for (let run = 0; run < 3 && !seen.test(text); run++) {
+        ({ text } = await chaos(...ALONE, '--library', folder, ...args));
+      }
+      expect(text).toMatch(seen);
+    });
+  }
 });

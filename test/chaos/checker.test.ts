@@ -6,7 +6,20 @@ const [OLD, NEW] = [5001, 5002];
 const LIMIT = 1_000;
 
 function operation(kind: Kind, reported: Reported | null, extra: Partial<Operation> = {}): Operation {
-  return { id: 1, kind, startedAt: 0, endedAt: 10, reported, server: null, error: null, ...extra };
+  return {
+    id: 1,
+    kind,
+    limitMillis: LIMIT,
+    startedAt: 0,
+    endedAt: 10,
+    reported,
+    server: null,
+    error: null,
+    local: false,
+    answers: 1,
+    strayed: false,
+    ...extra,
+  };
 }
 
 function row(part: number = 0, extra: Partial<Row> = {}): Row {
@@ -23,8 +36,10 @@ function broken(operations: readonly Operation[], rows: readonly Row[] = [], ext
       { at: 100, addresses: ['127.0.0.3'] },
     ],
     owners: { '127.0.0.2': OLD, '127.0.0.3': NEW },
+    calms: [],
+    refusals: [],
+    freezes: [],
     replicated: false,
-    limitMillis: LIMIT,
     ...extra,
   };
   return check(history).map(({ rule }) => rule);
@@ -41,13 +56,47 @@ describe('the checker', () => {
     expect(broken([operation('call', 'unknown')], [row(0)])).toEqual([]);
   });
 
-  it('sees what never settled, and what settled too late', () => {
-    expect(broken([operation('write', null, { endedAt: null })])).toEqual(['hung']);
+  it('sees a caller who was forgotten, and one who was told too late', () => {
+    expect(broken([operation('write', null, { endedAt: null, answers: 0 })])).toEqual(['forgotten']);
     expect(broken([operation('write', 'unknown', { endedAt: LIMIT + 1 })])).toEqual(['hung']);
   });
 
   it('sees a read that failed', () => {
     expect(broken([operation('read', 'unknown')])).toEqual(['failed read']);
+  });
+
+  it('lets a read fail by a fault of the application, and no other one', () => {
+    const refused = { refusals: [{ from: 5, to: 20 }] };
+    expect(broken([operation('read', 'failed', { local: true })])).toEqual([]);
+    expect(broken([operation('read', 'not-sent')], [], refused)).toEqual([]);
+    expect(broken([operation('read', 'not-sent', { startedAt: 30, endedAt: 40 })], [], refused)).toEqual([
+      'failed read',
+    ]);
+  });
+
+  it('gives a caller the time in which the process was stopped, and lets nothing be done then where the name was', () => {
+    const frozen = { freezes: [{ from: 40, to: 90, left: OLD, until: 300 }] };
+    expect(broken([operation('write', 'unknown', { endedAt: LIMIT + 40 })], [], frozen)).toEqual([]);
+    expect(broken([operation('write', 'unknown', { endedAt: LIMIT + 60 })], [], frozen)).toEqual(['hung']);
+    const after = { startedAt: 95, endedAt: 120 };
+    expect(broken([operation('write', 'ok', after)], [row()], frozen)).toEqual(['misdirected']);
+    expect(broken([operation('write', 'ok', after)], [row(0, { server: NEW })], frozen)).toEqual([]);
+  });
+
+  it('sees a write that was refused by the application itself, and is there', () => {
+    expect(broken([operation('write', 'unknown', { local: true })], [row()])).toEqual(['done all the same']);
+  });
+
+  it('sees a caller who was answered twice, and one in the context of others', () => {
+    expect(broken([operation('write', 'ok', { answers: 2 })], [row()])).toEqual(['answered twice']);
+    expect(broken([operation('write', 'ok', { strayed: true })], [row()])).toEqual(['strayed']);
+  });
+
+  it('sees work that was cut while its server was well, whatever befell the application', () => {
+    const calm = { calms: [{ from: 0, to: 50 }] };
+    expect(broken([operation('write', 'unknown')], [], calm)).toEqual(['cut alive']);
+    expect(broken([operation('write', 'unknown', { endedAt: 60 })], [], calm)).toEqual([]);
+    expect(broken([operation('write', 'unknown', { local: true })], [], calm)).toEqual([]);
   });
 
   it.each(['write', 'transaction', 'call'] as const)('sees a %s that was reported and is not there', (kind) => {

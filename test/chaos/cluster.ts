@@ -1,6 +1,11 @@
+import { setTimeout } from 'node:timers/promises';
+import { messageOf } from '../../src/errors.js';
 import type { Lab, LabHost } from '../../src/lab/index.js';
-import { type Dialect, ROWS } from './dialect.js';
+import { type Dialect, type LoginFault, ROWS } from './dialect.js';
 import type { Row } from './history.js';
+
+const ROOM_ATTEMPTS = 1_200;
+const ROOM_MILLIS = 50;
 
 /** Two servers, and who of them takes writes. */
 export interface Cluster {
@@ -16,6 +21,8 @@ export interface Cluster {
   promote(host: LabHost): Promise<void>;
   /** It was left, whatever befell it, and is to be the next one again; the other one takes writes. */
   rejoin(host: LabHost): Promise<void>;
+  /** A fault of the application's logins begins, or ends. All servers are well. */
+  tellLogins(fault: LoginFault, begins: boolean): Promise<void>;
   /** Resolves when the application has no session left on any server, or says how many are left. */
   sessions(): Promise<number>;
   rows(): Promise<Row[]>;
@@ -56,17 +63,37 @@ export class IndependentServers implements Cluster {
     await this.#tell(host, this.#dialect.writable);
   }
 
+  async tellLogins(fault: LoginFault, begins: boolean): Promise<void> {
+    for (const host of this.#lab.hosts) await this.#tell(host, [this.#dialect.logins[fault][begins ? 0 : 1]]);
+  }
+
   async sessions(): Promise<number> {
     const { hosts } = this.#lab;
-    return await countSessions(hosts, ({ database }) => database.query<{ count: number }>(this.#dialect.sessions));
+    return await countSessions(hosts, async ({ database }) => {
+      return await this.#untilThereIsRoom(() => database.query<{ count: number }>(this.#dialect.sessions));
+    });
   }
 
   async rows(): Promise<Row[]> {
-    return await readRows(this.#lab.hosts, ({ database }) => database.query<Omit<Row, 'server'>>(ROWS));
+    return await readRows(this.#lab.hosts, async ({ database }) => {
+      return await this.#untilThereIsRoom(() => database.query<Omit<Row, 'server'>>(ROWS));
+    });
   }
 
   async #tell({ database }: LabHost, statements: readonly string[]): Promise<void> {
-    for (const sql of statements) await database.query(sql);
+    for (const sql of statements) await this.#untilThereIsRoom(() => database.query(sql));
+  }
+
+  /** A server that is full keeps one place for its administrator, who may not have left it yet. */
+  async #untilThereIsRoom<T>(ask: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!messageOf(error).includes('Too many connections') || attempt === ROOM_ATTEMPTS) throw error;
+        await setTimeout(ROOM_MILLIS);
+      }
+    }
   }
 }
 

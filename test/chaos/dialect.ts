@@ -4,9 +4,13 @@ export interface Dialect {
   readonly ledger: readonly string[];
   readonly readOnly: readonly string[];
   readonly writable: readonly string[];
+  /** What the servers are told for a fault of the application's login, and for its end. */
+  readonly logins: Readonly<Record<LoginFault, readonly [on: string, off: string]>>;
   /** How many sessions of the application there are. */
   readonly sessions: string;
 }
+
+export type LoginFault = 'full' | 'slow logins' | 'wrong password';
 
 export const ROWS = 'select id, part, execution from ledger';
 
@@ -16,6 +20,7 @@ export const ROWS = 'select id, part, execution from ledger';
  */
 export const postgres: Dialect = {
   databases: 'embedded-postgres',
+  // The first of a primary and its standby has none yet, which would have to confirm it.
   ledger: [
     `set synchronous_commit = local;
      create table ledger (id int not null, part int not null, execution uuid not null default gen_random_uuid());
@@ -30,7 +35,20 @@ export const postgres: Dialect = {
      end $$;
      grant select, insert on ledger to app;
      grant all on marker to app`,
+    `set synchronous_commit = local;
+     create function login_slowly() returns event_trigger language plpgsql as $$
+     begin
+       if session_user = 'app' then perform pg_sleep(1.2); end if;
+     end $$`,
+    `set synchronous_commit = local;
+     create event trigger slow_login on login execute function login_slowly();
+     alter event trigger slow_login disable`,
   ],
+  logins: {
+    full: ['alter role app connection limit 4', 'alter role app connection limit -1'],
+    'slow logins': ['alter event trigger slow_login enable always', 'alter event trigger slow_login disable'],
+    'wrong password': [`alter role app password 'another'`, `alter role app password 'app-secret'`],
+  },
   readOnly: ['alter system set default_transaction_read_only = on', 'select pg_reload_conf()'],
   writable: ['alter system reset default_transaction_read_only', 'select pg_reload_conf()'],
   sessions: "select count(*)::int as count from pg_stat_activity where usename = 'app'",
@@ -49,6 +67,16 @@ export const mariadb: Dialect = {
        commit;
      end`,
   ],
+  logins: {
+    // No server of this kind can be told to take fewer.
+    full: ['set global max_connections = 10', 'set global max_connections = 151'],
+    // Run at each login of whoever is no administrator.
+    'slow logins': [`set global init_connect = 'do sleep(1.2)'`, `set global init_connect = ''`],
+    'wrong password': [
+      `set password for app@'%' = password('another')`,
+      `set password for app@'%' = password('app-secret')`,
+    ],
+  },
   readOnly: ['set global read_only = 1'],
   writable: ['set global read_only = 0'],
   sessions: "select count(*) as count from information_schema.processlist where user = 'app'",

@@ -40,12 +40,11 @@ export async function carryOut(failover: Failover, scene: Scene): Promise<void> 
 /** The server that was left is well again, and may be the next one. */
 export async function heal({ fault }: Failover, { lab, cluster, old }: Scene): Promise<void> {
   lab.dns.setMode({ kind: 'normal' });
-  if (!cluster.replicated) {
-    if (fault === 'stopped') await old.database.resume();
-    if (fault === 'crashed') await old.database.restart();
-    await cluster.rejoin(old);
-  }
+  if (!cluster.replicated && fault === 'stopped') await old.database.resume();
+  if (!cluster.replicated && fault === 'crashed') await old.database.restart();
+  // First of all: what is held up on the way to it may leave no room for its administrator.
   await old.restore();
+  if (!cluster.replicated) await cluster.rejoin(old);
 }
 
 async function strike({ fault, slowMillis }: Failover, { cluster, old }: Scene): Promise<void> {

@@ -1,31 +1,59 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { messageOf } from '../../src/errors.js';
 import type { Outcome } from '../../src/outcome/outcome.js';
 import type { Adopted, Kind, Operation, Reported } from './history.js';
-import type { Work } from './work.js';
+import { isLocal } from './local.js';
+import { type Caller, limitMillis, type Work } from './work.js';
 
 /** How one build of the library classifies an error. */
 export type OutcomeOf = (error: unknown) => Outcome | undefined;
 
 interface Step {
   readonly kind: Kind;
-  readonly run: (work: Work, id: number) => Promise<number | null>;
+  /** How often it may have to wait for a connection; what was cut off waits once more to be run again. */
+  readonly waits?: number;
+  readonly run: (work: Work, caller: Caller) => Promise<number | null>;
 }
 
+const WAITS = 2;
+/** A read, and then a transaction. */
+const MOST_WAITS = 2 * WAITS;
+
+const STEPS = {
+  read: { kind: 'read', run: (work) => work.read('quick') },
+  'slow read': { kind: 'read', run: (work) => work.read('slow') },
+  'long read': { kind: 'read', run: (work) => work.read('long') },
+  'read, called back': { kind: 'read', run: (work, caller) => work.readCalledBack(caller) },
+  write: { kind: 'write', run: (work, caller) => work.write(caller, 'quick') },
+  'slow write': { kind: 'write', run: (work, caller) => work.write(caller, 'slow') },
+  'long write': { kind: 'write', run: (work, caller) => work.write(caller, 'long') },
+  'write, called back': { kind: 'write', run: (work, caller) => work.writeCalledBack(caller) },
+  transaction: { kind: 'transaction', run: (work, caller) => work.transaction(caller) },
+  nested: { kind: 'transaction', run: (work, caller) => work.nested(caller) },
+  unrelated: { kind: 'transaction', waits: MOST_WAITS, run: (work, caller) => work.unrelated(caller) },
+  lease: { kind: 'transaction', run: (work, caller) => work.lease(caller) },
+  rollback: { kind: 'rollback', run: (work, caller) => work.rollback(caller) },
+  call: { kind: 'call', run: (work, caller) => work.call(caller) },
+} as const satisfies Readonly<Record<string, Step>>;
+
+type StepName = keyof typeof STEPS;
+
 /** One operation after the other, over and over. */
-const CYCLE: readonly Step[] = [
-  { kind: 'read', run: (work) => work.read(false) },
-  { kind: 'write', run: (work, id) => work.write(id, false) },
-  { kind: 'transaction', run: (work, id) => work.transaction(id) },
-  { kind: 'read', run: (work) => work.read(true) },
-  { kind: 'write', run: (work, id) => work.write(id, true) },
-  { kind: 'read', run: (work) => work.read(false) },
-  { kind: 'transaction', run: (work, id) => work.lease(id) },
-  { kind: 'write', run: (work, id) => work.write(id, false) },
-  { kind: 'call', run: (work, id) => work.call(id) },
-  { kind: 'write', run: (work, id) => work.write(id, true) },
+const CYCLE: readonly StepName[] = [
+  ...(['read', 'write', 'transaction', 'slow read', 'slow write', 'rollback', 'read, called back'] as const),
+  ...(['lease', 'write, called back', 'unrelated', 'call', 'read', 'slow write', 'nested', 'write'] as const),
 ];
+/** What a crowd wants: all of it at once. */
+const CROWD: readonly StepName[] = ['read', 'write, called back', 'read, called back', 'write'];
+const LONG: readonly StepName[] = ['long read', 'long write'];
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export interface LoadOptions {
+  /** Leases of a pool that knows nothing of statements: no read of theirs is run again. */
+  readonly onLeases: boolean;
+  readonly deadlineMillis: number;
+}
 
 /** Operations at a steady rate, however long those before them take, and the record of each. */
 export class Load {
@@ -35,18 +63,25 @@ export class Load {
   readonly #open: Map<number, Mutable<Operation>> = new Map();
   readonly #listeners: Set<() => void> = new Set();
   #ended: Operation[] = [];
+  /** Whose work it is that runs. */
+  readonly #context: AsyncLocalStorage<number> = new AsyncLocalStorage();
+  readonly #onLeases: boolean;
+  readonly #deadlineMillis: number;
   #timer: NodeJS.Timeout | undefined;
   #lastId = 0;
 
-  constructor(work: Work, outcomeOf: OutcomeOf) {
+  constructor(work: Work, outcomeOf: OutcomeOf, { onLeases, deadlineMillis }: LoadOptions) {
     this.#work = work;
     this.#outcomeOf = outcomeOf;
-    this.adopted.push({ at: performance.now(), addresses: work.addresses });
-    work.onMove((addresses) => this.adopted.push({ at: performance.now(), addresses }));
+    this.#onLeases = onLeases;
+    this.#deadlineMillis = deadlineMillis;
+    const { endpoint } = work;
+    this.adopted.push({ at: performance.now(), addresses: endpoint.current?.addresses ?? [] });
+    endpoint.on('move', ({ to }) => this.adopted.push({ at: performance.now(), addresses: to }));
   }
 
   start(ratePerSecond: number): void {
-    this.#timer = setInterval(() => void this.#begin(), 1_000 / ratePerSecond);
+    this.#timer = setInterval(() => this.#begin(CYCLE[(this.#lastId + 1) % CYCLE.length]!), 1_000 / ratePerSecond);
   }
 
   stop(): void {
@@ -74,10 +109,13 @@ export class Load {
     });
   }
 
-  /** Resolves when all that has begun by now has settled; false if that takes too long. */
-  async settled(limitMillis: number): Promise<boolean> {
-    const begun = [...this.#open.keys()];
-    return await this.#until(limitMillis, () => !begun.some((id) => this.#open.has(id)));
+  /** Resolves when all that has begun by now has settled, or is past its limit. */
+  async settled(): Promise<void> {
+    const now = performance.now();
+    const left = ({ startedAt, limitMillis }: Operation): number => startedAt + limitMillis - now;
+    const begun = [...this.#open.values()].filter((operation) => left(operation) > 0);
+    const longest = begun.reduce((most, operation) => Math.max(most, left(operation)), 0);
+    await this.#until(longest, () => !begun.some(({ id }) => this.#open.has(id)));
   }
 
   /** Looks at each end of an operation. */
@@ -95,23 +133,54 @@ export class Load {
     });
   }
 
-  async #begin(): Promise<void> {
+  /** So many callers in one turn. */
+  crowd(count: number): void {
+    for (let i = 0; i < count; i++) this.#begin(CROWD[i % CROWD.length]!);
+  }
+
+  /** Statements that are longer than a server may be silent without being asked. */
+  long(count: number): void {
+    for (let i = 0; i < count; i++) this.#begin(LONG[i % LONG.length]!);
+  }
+
+  #begin(step: StepName): void {
     const id = ++this.#lastId;
-    const { kind, run } = CYCLE[id % CYCLE.length]!;
+    const { kind, run, waits = WAITS }: Step = STEPS[step];
     const operation: Mutable<Operation> = {
-      ...{ id, kind, startedAt: performance.now(), endedAt: null },
-      ...{ reported: null, server: null, error: null },
+      ...{ id, kind: this.#onLeases && kind === 'read' ? 'read on a lease' : kind },
+      ...{
+        limitMillis: limitMillis(waits, this.#deadlineMillis),
+        startedAt: performance.now(),
+        endedAt: null,
+        reported: null,
+        server: null,
+      },
+      ...{ error: null, local: false, answers: 0, strayed: false },
     };
     this.#open.set(id, operation);
+    const caller: Caller = {
+      id,
+      answered: () => {
+        operation.answers++;
+        operation.strayed ||= this.#context.getStore() !== id;
+        if (operation.endedAt !== null) this.#ended.push(operation); // it was told of before, but not of this
+      },
+    };
+    void this.#context.run(id, async () => await this.#follow(operation, () => run(this.#work, caller)));
+  }
+
+  async #follow(operation: Mutable<Operation>, run: () => Promise<number | null>): Promise<void> {
     try {
-      operation.server = await run(this.#work, id);
+      operation.server = await run();
       operation.reported = 'ok';
     } catch (error) {
       operation.reported = this.#reportedOf(error);
+      operation.local = isLocal(error);
       operation.error = `${(error as { code?: string } | null)?.code ?? 'no code'}: ${messageOf(error)}`;
     }
+    operation.answers ||= 1;
     operation.endedAt = performance.now();
-    this.#open.delete(id);
+    this.#open.delete(operation.id);
     this.#ended.push(operation);
     for (const listener of this.#listeners) listener();
   }

@@ -1,6 +1,10 @@
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { judge } from './report.js';
+import { type Incident, INCIDENTS, incidentsOf } from './incident.js';
+import { type Local, LOCALS, localsOf } from './local.js';
+import { missing } from './local-faults.js';
+import { judge, total } from './report.js';
 import { FAULTS, type Fault } from './schedule.js';
 import { type Driver, type Mode, run } from './trial.js';
 
@@ -10,22 +14,36 @@ Failovers of two real servers under load, with faults drawn from a seed; then th
 breaks what the library promises.
 
   --failovers N   how many in all, shared between the modes (default 1000)
+  --minutes M     begins none after so many minutes, and says how many there were (default: no limit)
   --seed S        the same seed gives the same faults (default: a new one)
-  --driver D      pg or mysql2 (default pg)
-  --mode M        independent, replicated, or both at once (default both; mysql2: independent)
+  --parallel N    so many pairs of servers in each mode at once, which share the failovers (default 1)
+  --driver D      pg, mysql2 or generic-pool (default pg)
+  --mode M        independent, replicated, or both at once (default both; pg only, the others: independent)
   --faults F      of ${FAULTS.join(',')} (default all)
+  --locals L      of ${LOCALS.join(',')}, or none: faults of the application itself, while failovers go on
+                  and between them (default all that the driver can have)
+  --incidents I   of ${INCIDENTS.join(',')}, or none: what happens before the name moves
+                  or while it does (default all that the servers can have)
   --rate R        operations a second in each mode (default 60)
+  --deadline M    how many milliseconds a caller waits for a connection (default 10000)
+  --history F     writes all that is known to these files, with the mode, the seed and .json after the name
   --library P     the build under test (default dist/esm)
 `;
 
 const { values } = parseArgs({
   options: {
     failovers: { type: 'string', default: '1000' },
+    minutes: { type: 'string' },
     seed: { type: 'string' },
+    parallel: { type: 'string', default: '1' },
     driver: { type: 'string', default: 'pg' },
     mode: { type: 'string', default: 'both' },
     faults: { type: 'string', default: FAULTS.join(',') },
+    locals: { type: 'string' },
+    incidents: { type: 'string', default: INCIDENTS.join(',') },
     rate: { type: 'string', default: '60' },
+    deadline: { type: 'string', default: '10000' },
+    history: { type: 'string' },
     library: { type: 'string', default: 'dist/esm' },
     help: { type: 'boolean', default: false },
   },
@@ -40,28 +58,70 @@ async function main(): Promise<number> {
   }
   const seed = count('seed', values.seed ?? `${1 + Math.floor(Math.random() * SEEDS)}`);
   process.stdout.write(`seed ${seed}\n`);
-  const driver = oneOf<Driver>('driver', values.driver, ['pg', 'mysql2']);
+  const driver = oneOf<Driver>('driver', values.driver, ['pg', 'mysql2', 'generic-pool']);
   const both: readonly Mode[] = driver === 'pg' ? ['independent', 'replicated'] : ['independent'];
   const modes = values.mode === 'both' ? both : [oneOf<Mode>('mode', values.mode, both)];
   const faults = values.faults.split(',').map((fault) => oneOf<Fault>('faults', fault, FAULTS));
+  const locals = await localsFor(driver);
+  const incidents =
+    values.incidents === 'none'
+      ? []
+      : values.incidents.split(',').map((one) => oneOf<Incident>('incidents', one, INCIDENTS));
   const [failovers, ratePerSecond] = [count('failovers', values.failovers), count('rate', values.rate)];
+  const parallel = count('parallel', values.parallel);
+  const pairs = Array.from({ length: parallel }, () => modes).flat();
   const trials = await Promise.all(
-    modes.map((mode, i) =>
+    pairs.map((mode, i) =>
       run({
-        ...{ mode, driver, seed: seed + i, faults, ratePerSecond },
-        failovers: Math.ceil(failovers / modes.length),
+        ...{
+          mode,
+          driver,
+          seed: seed + i,
+          faults,
+          locals,
+          incidents: incidents.filter((one) => incidentsOf(mode).includes(one)),
+          ratePerSecond,
+          deadlineMillis: count('deadline', values.deadline),
+          lastsMillis: values.minutes === undefined ? Infinity : 60_000 * count('minutes', values.minutes),
+        },
+        failovers: Math.ceil(failovers / pairs.length),
         library: resolve(values.library),
-        onFailover: ({ number, fault, naming }) => {
-          process.stderr.write(`${mode} ${number}: ${fault}, ${naming}\n`);
+        onFailover: ({ number, fault, naming, trouble, crowd, long, incident }) => {
+          const more = [
+            incident ?? undefined,
+            trouble?.local,
+            long > 0 ? 'long statements' : undefined,
+            crowd > 0 ? `${crowd} callers` : undefined,
+          ].filter((one) => one !== undefined);
+          const pair = parallel === 1 ? mode : `${mode} ${seed + i}`;
+          process.stderr.write(`${pair}, ${number}: ${[fault, naming, ...more].join(', ')}\n`);
         },
       }),
     ),
   );
+  for (const { options, history } of trials) {
+    if (values.history !== undefined)
+      await writeFile(`${values.history}-${options.mode}-${options.seed}.json`, JSON.stringify(history));
+  }
   const verdicts = trials.map(judge);
   for (const { text } of verdicts) process.stdout.write(`${text}\n`);
+  if (trials.length > 1) process.stdout.write(`${total(trials, verdicts)}\n`);
   const good = verdicts.every(({ violations }, i) => violations.length === 0 && trials[i]!.troubles.length === 0);
   process.stdout.write(good ? 'nothing hung, nothing twice, nothing lost\n' : `broken; again with --seed ${seed}\n`);
   return good ? 0 : 1;
+}
+
+async function localsFor(driver: Driver): Promise<Local[]> {
+  const possible = localsOf(driver);
+  if (values.locals === 'none') return [];
+  const wanted = values.locals?.split(',').map((local) => oneOf<Local>('locals', local, LOCALS)) ?? LOCALS;
+  const here: Local[] = [];
+  for (const local of wanted.filter((one) => possible.includes(one))) {
+    const reason = await missing(local);
+    if (reason === null) here.push(local);
+    else process.stdout.write(`not drawn: ${reason}\n`);
+  }
+  return here;
 }
 
 function oneOf<T extends string>(option: string, value: string, known: readonly T[]): T {

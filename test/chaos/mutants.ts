@@ -14,7 +14,9 @@ export interface Mutant {
   readonly patches: readonly Patch[];
 }
 
-export const MUTANTS: Readonly<Record<'unknownWrites' | 'recheck' | 'call', Mutant>> = {
+type MutantName = 'unknownWrites' | 'recheck' | 'call' | 'failedAttempt' | 'sharedError' | 'context' | 'localFailure';
+
+export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
   unknownWrites: {
     name: 'runs writes again whose outcome is unknown',
     patches: [{ file: 'outcome/replay.js', find: 'if (idempotent)', replace: 'if (true)' }],
@@ -41,7 +43,55 @@ export const MUTANTS: Readonly<Record<'unknownWrites' | 'recheck' | 'call', Muta
   },
   call: {
     name: 'runs CALL again after a refusal in the middle of it',
-    patches: [{ file: 'outcome/statement.js', find: '/^(call|do)$/', replace: '/^do$/' }],
+    patches: [
+      {
+        file: 'outcome/statement.js',
+        find: "new Set(['call', 'do', 'execute'])",
+        replace: "new Set(['do', 'execute'])",
+      },
+    ],
+  },
+  failedAttempt: {
+    name: 'gives a caller to an attempt that has failed',
+    patches: [
+      {
+        file: 'failover/pending-connections.js',
+        find: 'this.#caller = null;\n        this.#all.delete(this);',
+        replace: '',
+      },
+    ],
+  },
+  sharedError: {
+    name: 'ends all connections of a server that has been left with one error',
+    patches: [
+      {
+        file: 'errors.js',
+        find: 'errorFor({ code, message, cause }) {\n    return new EipPoolError(',
+        replace:
+          'errorFor({ code, message, cause }) {\n    return (errorFor.all ??= {})[message] ??= new EipPoolError(',
+      },
+    ],
+  },
+  context: {
+    name: "takes a transaction for nested by its context alone, and calls back in anybody's",
+    patches: [
+      { file: 'async-context.js', find: "if (typeof callback !== 'function' || internal)", replace: 'if (true)' },
+      {
+        file: 'async-context.js',
+        find: 'return nobodys.runInAsyncScope(fn, undefined, ...args);',
+        replace: 'return fn(...args);',
+      },
+    ],
+  },
+  localFailure: {
+    name: 'takes a failure of its own for the silence of the server',
+    patches: [
+      {
+        file: 'sockets/evidence.js',
+        find: "? 'silence' : 'none'",
+        replace: "? 'silence' : 'silence'",
+      },
+    ],
   },
 };
 

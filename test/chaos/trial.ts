@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Child } from '../../src/cli/failover/rpc.js';
@@ -6,14 +8,17 @@ import { type Lab, type LabHost, startLab } from '../../src/lab/index.js';
 import { type Cluster, IndependentServers } from './cluster.js';
 import { mariadb, postgres } from './dialect.js';
 import { carryOut, heal } from './faults.js';
-import type { Adopted, History, Operation } from './history.js';
-import type { LoadMethods } from './load-process.js';
+import type { Adopted, Freeze, History, Operation, Span } from './history.js';
+import type { Incident } from './incident.js';
+import type { LoadMethods, Opened } from './load-process.js';
+import type { Local } from './local.js';
+import { begin, end, endsBeforeMove, type LocalScene, refuses } from './local-faults.js';
 import { Replication, REPLICATION_SETTINGS } from './replication.js';
-import { type Failover, type Fault, schedule } from './schedule.js';
-import { LIMIT_MILLIS, type Target } from './work.js';
+import { type Failover, type Fault, type LocalTrouble, schedule } from './schedule.js';
+import { FOLLOW, type Target } from './work.js';
 
 export type Mode = 'independent' | 'replicated';
-export type Driver = 'pg' | 'mysql2';
+export type Driver = 'pg' | 'mysql2' | 'generic-pool';
 
 export interface TrialOptions {
   readonly mode: Mode;
@@ -21,7 +26,13 @@ export interface TrialOptions {
   readonly failovers: number;
   readonly seed: number;
   readonly faults: readonly Fault[];
+  readonly locals: readonly Local[];
+  readonly incidents: readonly Incident[];
   readonly ratePerSecond: number;
+  /** How long a caller waits for a connection while there is no server. */
+  readonly deadlineMillis: number;
+  /** After so long no further failover begins. */
+  readonly lastsMillis: number;
   /** The folder of the build under test. */
   readonly library: string;
   readonly onFailover: (failover: Failover) => void;
@@ -36,14 +47,31 @@ export interface Trial {
   readonly tookMillis: number;
 }
 
+/** It takes connections, and says nothing. */
+async function listen(host: string): Promise<Server> {
+  const server = createServer((socket: Socket) => void socket.on('error', () => {}));
+  server.listen(0, host);
+  await once(server, 'listening');
+  return server;
+}
+
 const SESSIONS_GONE_MILLIS = 5_000;
 const POLL_MILLIS = 20;
+/** Until then a statement has a connection, if there is one, and the server has the statement. */
+const BEGUN_MILLIS = 150;
+/** By then a connection that was lost has been found out. */
+const LOST_MILLIS = 4_000;
+const DOWN_MILLIS = 500;
+/** Longer than it takes to adopt an answer. */
+const ADOPTED_MILLIS = 2 * FOLLOW.intervalMillis;
+/** Long after the name has moved. */
+const FROZEN_MILLIS = 3_000;
 
 /** As many failovers as asked for, one after the other, under load. */
 export async function run(options: TrialOptions): Promise<Trial> {
   const began = performance.now();
   const { driver, mode } = options;
-  const dialect = driver === 'pg' ? postgres : mariadb;
+  const dialect = driver === 'mysql2' ? mariadb : postgres;
   const replicated = mode === 'replicated';
   const lab = await startLab({
     databases: dialect.databases,
@@ -73,6 +101,10 @@ class Course {
   readonly #operations: Operation[] = [];
   readonly #troubles: string[] = [];
   readonly #adopted: Adopted[] = [];
+  readonly #calms: Span[] = [];
+  readonly #refusals: Span[] = [];
+  readonly #freezes: Freeze[] = [];
+  #load: Opened = { pid: 0, files: 0, timeOrigin: 0 };
 
   constructor(options: TrialOptions, lab: Lab, cluster: Cluster, child: Child<LoadMethods>) {
     this.#options = options;
@@ -83,15 +115,17 @@ class Course {
 
   /** Nothing that the library does ends it early. */
   async run(): Promise<void> {
-    const { driver, failovers, seed, faults, ratePerSecond, onFailover } = this.#options;
+    const { driver, failovers, seed, faults, locals, incidents, ratePerSecond, lastsMillis, onFailover } =
+      this.#options;
+    const until = performance.now() + lastsMillis;
     try {
-      await this.#child.call('open', { driver, target: this.#target });
+      this.#load = await this.#child.call('open', { driver, target: this.#target });
       await this.#child.call('start', { ratePerSecond });
-      for (const failover of schedule(seed, faults)) {
+      for (const failover of schedule(seed, faults, locals, incidents)) {
         onFailover(failover);
         await this.#failOver(failover);
         this.#done.push(failover);
-        if (this.#done.length === failovers) break;
+        if (this.#done.length === failovers || performance.now() > until) break;
       }
     } catch (error) {
       this.#troubles.push(`it did not come to its end: ${messageOf(error)}`);
@@ -108,20 +142,31 @@ class Course {
     const history: History = {
       operations: this.#operations,
       adopted: this.#adopted,
+      calms: this.#calms,
+      refusals: this.#refusals,
+      freezes: this.#freezes,
       rows: await this.#cluster.rows(),
       owners: Object.fromEntries(hosts.flatMap((host) => host.addresses.map((one) => [one, host.database.port]))),
       replicated: this.#cluster.replicated,
-      limitMillis: LIMIT_MILLIS,
     };
     return { failovers: this.#done, history, troubles: this.#troubles };
   }
 
   async #failOver(failover: Failover): Promise<void> {
     const [lab, cluster, child] = [this.#lab, this.#cluster, this.#child];
+    const { trouble } = failover;
+    const scene = { child, cluster, load: this.#load };
+    const calmFrom = this.#childNow;
     await setTimeout(failover.pauseMillis);
+    if (trouble !== null) await this.#calmly(failover, trouble, scene);
     const old = lab.current;
     const next = lab.hosts.find((host) => host !== old)!;
-    await carryOut(failover, { lab, cluster, old, next });
+    await using _second = failover.incident === 'second port' ? await this.#silentBeside(old) : null;
+    this.#calms.push({ from: calmFrom, to: this.#childNow });
+    await this.#befall(failover, old, next);
+    if (failover.crowd > 0) await child.call('crowd', { callers: failover.crowd, long: 0 });
+    const work = (): Promise<void> => carryOut(failover, { lab, cluster, old, next });
+    const freeze = failover.incident === 'frozen' ? await this.#frozenDuring(work) : await work();
     // Until its standby is back, a primary acknowledges nothing, and writes may hold every connection.
     const [reached] = await Promise.all([
       child.call('reached', { server: next.database.port }),
@@ -129,18 +174,101 @@ class Course {
     ]);
     if (!reached) this.#missed(failover, next);
     this.#operations.push(...(await child.call('settled')));
+    // Resolvers that disagree may name the old one.
+    if (freeze !== undefined && failover.naming !== 'flicker')
+      this.#freezes.push({ ...freeze, left: old.database.port, until: this.#childNow });
     await heal(failover, { lab, cluster, old, next });
+    if (trouble !== null && !endsBeforeMove(trouble.local)) await end(trouble.local, scene);
+    if (trouble !== null && refuses(trouble.local)) this.#refusals.push({ from: calmFrom, to: this.#childNow });
+    // What the fault or its end still cuts off has begun by now.
+    await child.call('settled').then((settled) => this.#operations.push(...settled));
   }
 
-  #missed({ number, fault, naming }: Failover, next: LabHost): void {
-    this.#troubles.push(
-      `failover ${number} (${fault}, ${naming}): no work was done on ${next.id} for ${LIMIT_MILLIS} ms`,
-    );
+  /** The application has a fault of its own; the servers are well. */
+  async #calmly({ long }: Failover, { local, calmMillis }: LocalTrouble, scene: LocalScene): Promise<void> {
+    const child = this.#child;
+    if (long > 0) {
+      await child.call('crowd', { callers: 0, long });
+      await setTimeout(BEGUN_MILLIS);
+      // Only where nothing else is heard of the server is it asked whether it lives.
+      await child.call('stop');
+    }
+    await begin(local, scene);
+    await setTimeout(calmMillis);
+    if (long > 0) await child.call('start', { ratePerSecond: this.#options.ratePerSecond });
+    if (endsBeforeMove(local)) await end(local, scene);
+  }
+
+  /** Where the name is now, before anything else happens. */
+  async #befall(failover: Failover, old: LabHost, next: LabHost): Promise<void> {
+    const { database } = old;
+    switch (failover.incident) {
+      case 'flows lost': {
+        const from = this.#childNow;
+        await old.loseFlows();
+        await setTimeout(LOST_MILLIS);
+        this.#refusals.push({ from, to: this.#childNow });
+        return;
+      }
+      case 'restart':
+        await database.kill();
+        await setTimeout(DOWN_MILLIS);
+        await database.restart();
+        if (!(await this.#child.call('reached', { server: database.port }))) this.#missed(failover, old);
+        return;
+      case 'two addresses':
+        this.#lab.dns.setAnswer({ a: [old.address, next.address] });
+        await setTimeout(ADOPTED_MILLIS);
+        return;
+      case 'second port':
+      case 'frozen':
+      case null:
+    }
+  }
+
+  /** Another service there, which is silent for long enough to be found so. */
+  async #silentBeside({ address }: LabHost): Promise<AsyncDisposable> {
+    const child = this.#child;
+    const server = await listen(address);
+    const { port } = server.address() as AddressInfo;
+    await child.call('beside', { port });
+    await setTimeout(LOST_MILLIS);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await child.call('beside', { port: null });
+        server.close();
+      },
+    };
+  }
+
+  /** The process of the load is stopped from before the work until some time after it. */
+  async #frozenDuring(work: () => Promise<void>): Promise<Span> {
+    const { pid } = this.#load;
+    const from = this.#childNow;
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await work();
+      await setTimeout(FROZEN_MILLIS);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    return { from, to: this.#childNow };
+  }
+
+  /** This moment on the clock of the load's process. */
+  get #childNow(): number {
+    return performance.timeOrigin + performance.now() - this.#load.timeOrigin;
+  }
+
+  #missed({ number, fault, naming, trouble, incident }: Failover, host: LabHost): void {
+    const what = [fault, naming, trouble?.local ?? 'nothing local', incident ?? 'no incident'].join(', ');
+    this.#troubles.push(`failover ${number} (${what}): no work was done on ${host.id}`);
   }
 
   get #target(): Target {
     const { name, port, servers, connection } = this.#lab;
-    return { library: this.#options.library, name, port, dnsServers: servers, ...connection! };
+    const { library, deadlineMillis } = this.#options;
+    return { library, deadlineMillis, name, port, dnsServers: servers, ...connection! };
   }
 
   async #awaitSessions(): Promise<void> {

@@ -13,6 +13,7 @@ network=eip-pool-$$
 folder=
 dockerd=
 tests=
+makers=()
 inside=()
 
 say() { printf 'containers: %s (%ss)\n' "$1" "$SECONDS"; }
@@ -25,6 +26,10 @@ clean_up() {
     kill "$tests" 2>/dev/null || true
     wait "$tests" || true
   fi
+  for maker in "${makers[@]}"; do
+    kill "$maker" 2>/dev/null || true
+    wait "$maker" || true
+  done
   if [ -n "$dockerd" ]; then
     docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes >/dev/null 2>&1 || true
     kill "$dockerd" 2>/dev/null || true
@@ -75,38 +80,51 @@ find_mirror() {
   [ -n "$mirror" ]
 }
 
-# file_system NAME TAG SUITE PACKAGES [arguments of mmdebstrap]: made once and kept; puts the path into $file.
-file_system() {
-  local name=$1 tag=$2 suite=$3 packages=$4 recipe
+# make_file_system NAME FILE SUITE PACKAGES [arguments of mmdebstrap]
+make_file_system() {
+  local name=$1 file=$2 suite=$3 packages=$4 maker= status=0
   shift 4
-  recipe=$(printf '%s\n' "$suite" "$packages" "$@" | sha256sum | cut -c -12)
-  file=$cache/$name-$tag-$recipe.tar
-  [ ! -s "$file" ] || return 0
   mkdir -p "$cache"
   rm -f "$cache/$name-"*.tar
+  trap '[ -z "$maker" ] || { kill "$maker" 2>/dev/null; wait "$maker"; }; exit 143' TERM
   # A mirror may lag behind: its signature counts, its date does not.
   nice -n 19 mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" "$@" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$file.$$.part" "$mirror" 2>"$folder/mmdebstrap" || {
-    tail -n 3 "$folder/mmdebstrap"
+    --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$file.$$.part" "$mirror" 2>"$folder/mmdebstrap-$name" &
+  maker=$!
+  wait "$maker" || status=$?
+  if [ "$status" != 0 ]; then
+    tail -n 3 "$folder/mmdebstrap-$name"
     rm -f "$file.$$.part"
     return 1
-  }
+  fi
   mv "$file.$$.part" "$file"
-  say "made the file system of $name $tag"
+  say "made the file system of $name"
 }
 
-# image NAME TAG …, as for file_system.
+# image NAME TAG SUITE PACKAGES [arguments of mmdebstrap]. Its file system is made once and kept.
 image() {
-  local base=localhost/eip-pool/base-$1
-  file_system "$@" && docker import "$file" "$base" >/dev/null && DOCKER_BUILDKIT=0 docker build --quiet \
-    --tag "localhost/eip-pool/$1:$2" --file - "$here/images" >/dev/null 2>"$folder/build" <<DOCKERFILE || return 1
-FROM $base
-STOPSIGNAL $([ "$1" = postgres ] && echo SIGINT || echo SIGTERM)
-COPY $1.sh /usr/local/bin/entrypoint
+  local name=$1 tag=$2 file
+  shift 2
+  file=$cache/$name-$tag-$(printf '%s\n' "$@" | sha256sum | cut -c -12).tar
+  [ -s "$file" ] || make_file_system "$name" "$file" "$@" || return 1
+  docker import "$file" "localhost/eip-pool/base-$name" >/dev/null && DOCKER_BUILDKIT=0 docker build --quiet \
+    --tag "localhost/eip-pool/$name:$tag" --file - "$here/images" >/dev/null 2>"$folder/build-$name" <<DOCKERFILE || return 1
+FROM localhost/eip-pool/base-$name
+STOPSIGNAL $([ "$name" = postgres ] && echo SIGINT || echo SIGTERM)
+COPY $name.sh /usr/local/bin/entrypoint
 ENTRYPOINT ["/usr/local/bin/entrypoint"]
 DOCKERFILE
-  say "image $1 $2"
+  say "image $name $tag"
+}
+
+# In the background, all at once: most of it waits for the mirror and the disk.
+begin_image() {
+  (
+    trap - EXIT INT HUP
+    image "$@" || echo "no image of $1: its tests are skipped by name"
+  ) &
+  makers+=($!)
 }
 
 prepare() {
@@ -123,18 +141,17 @@ if prepare; then
   export EIP_POOL_MARIADB_IMAGE=localhost/eip-pool/mariadb:10.11
   export EIP_POOL_MYSQL_IMAGE=localhost/eip-pool/mysql:9
   # What one of these packages leaves under /var/lib is a server made at installation: each container makes its own.
-  image postgres 15 bookworm postgresql-15,gosu --customize-hook='rm -rf "$1"/var/lib/postgresql/*' ||
-    echo 'no image of postgres: its tests are skipped by name'
-  image mariadb 10.11 bookworm mariadb-server,gosu --customize-hook='rm -rf "$1"/var/lib/mysql' ||
-    echo 'no image of mariadb: its tests are skipped by name'
-  image mysql 9 sid mysql-server-core,mysql-client-core,passwd,gosu \
-    --customize-hook='chroot "$1" useradd --system --shell /usr/sbin/nologin mysql' ||
-    echo 'no image of mysql: its tests are skipped by name'
+  begin_image postgres 15 bookworm postgresql-15,gosu --customize-hook='rm -rf "$1"/var/lib/postgresql/*'
+  begin_image mariadb 10.11 bookworm mariadb-server,gosu --customize-hook='rm -rf "$1"/var/lib/mysql'
+  begin_image mysql 9 sid mysql-server-core,mysql-client-core,passwd,gosu \
+    --customize-hook='chroot "$1" useradd --system --shell /usr/sbin/nologin mysql'
+  for maker in "${makers[@]}"; do wait "$maker" || true; done
+  makers=()
 else
   echo 'no container engine: the tests that need one are skipped by name'
 fi
 # In the background: a signal to this script must not wait for the tests.
-"${inside[@]}" node node_modules/vitest/vitest.mjs run --config test/vitest.config.ts --no-file-parallelism \
+"${inside[@]}" node node_modules/vitest/vitest.mjs run --config test/vitest.config.ts \
   test/containers "$@" &
 tests=$!
 status=0

@@ -20,6 +20,10 @@ describe('the DNS name of an Elastic IP', () => {
     ['us-gov-west-1', 'ec2-75-101-137-243.us-gov-west-1.compute.amazonaws.com'],
     ['cn-north-1', 'ec2-75-101-137-243.cn-north-1.compute.amazonaws.com.cn'],
     ['eusc-de-east-1', 'ec2-75-101-137-243.eusc-de-east-1.compute.amazonaws.eu'],
+    ['us-iso-east-1', 'ec2-75-101-137-243.us-iso-east-1.compute.c2s.ic.gov'],
+    ['us-isob-east-1', 'ec2-75-101-137-243.us-isob-east-1.compute.sc2s.sgov.gov'],
+    ['us-isof-south-1', 'ec2-75-101-137-243.us-isof-south-1.compute.csp.hci.ic.gov'],
+    ['eu-isoe-west-1', 'ec2-75-101-137-243.eu-isoe-west-1.compute.cloud.adc-e.uk'],
   ];
   it.each(forms)('in %s is %s, and leads back to the address and the Region', (region, name) => {
     expect(publicName('75.101.137.243', region)).toBe(name);
@@ -78,6 +82,14 @@ describe('an Elastic IP', () => {
     await expect(held().associate({ privateAddress: '10.9.9.9' }, dns())).rejects.toThrow(/no network interface/);
   });
 
+  it.each([null, undefined, 'i-1', {}, { instance: 'i-1' }])('cannot be given to %o', async (target) => {
+    await start();
+    await expect(held().associate(target as never, dns())).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining('an object with instanceId, networkInterfaceId, privateAddress') as unknown,
+    });
+  });
+
   it('stays where it is where it may not be taken away', async () => {
     await start();
     const { instanceId } = lab.ec2.instances[1]!;
@@ -114,13 +126,13 @@ describe('an Elastic IP', () => {
   it('says what did not follow within the deadline', async () => {
     await start({ dnsDelayMillis: 60_000 });
     const { instanceId } = lab.ec2.instances[1]!;
-    const late = held().associate({ instanceId }, { ...dns(), deadlineMillis: 300 });
+    const late = held().associate({ instanceId }, { ...dns(), deadlineMillis: 1_000 });
     await expect(late).rejects.toMatchObject({
       code: 'NOT_SETTLED',
       message: expect.stringContaining(`(it answers ${lab.hosts[0]!.address})`) as unknown,
     });
     lab.hosts[1]!.refuse();
-    const refused = held().associate({ instanceId }, { name: false, port: lab.port, deadlineMillis: 300 });
+    const refused = held().associate({ instanceId }, { name: false, port: lab.port, deadlineMillis: 1_000 });
     await expect(refused).rejects.toThrow(/to accept a connection/);
   });
 
@@ -143,5 +155,110 @@ describe('an Elastic IP', () => {
     expect(await held().describe()).toMatchObject({ publicIp: lab.publicAddress });
     lab.ec2.fail({ code: 'RequestLimitExceeded', status: 503, times: 1 });
     expect(await held().describe()).toMatchObject({ publicIp: lab.publicAddress });
+  });
+});
+
+describe('what EC2 has done and does not show', () => {
+  /** Every failure is heard, rather than tried again by the SDK. */
+  const unretried = (): { config: object } => ({
+    config: { ...lab.ec2.config, retryMode: 'standard', maxAttempts: 1 },
+  });
+  const fresh = (): ElasticIp => new ElasticIp(lab.ec2.addresses[0]!.allocationId, unretried());
+
+  it('an address that was allocated is named in the error of allocate(), which may not describe it', async () => {
+    await start();
+    lab.ec2.deny('DescribeAddresses');
+    const [known] = lab.ec2.addresses;
+    const error = await ElasticIp.allocate(unretried()).catch((thrown: unknown) => thrown);
+    const { allocationId } = lab.ec2.addresses.find((address) => address !== known)!;
+    expect(error).toMatchObject({
+      code: 'API_UNAUTHORIZED',
+      message: expect.stringContaining(`new ElasticIp('${allocationId}')`) as unknown,
+    });
+  });
+
+  it('and by the deadline where describing goes on failing', async () => {
+    await start();
+    lab.ec2.fail({ code: 'InternalError', status: 500, action: 'DescribeAddresses' });
+    const [known] = lab.ec2.addresses;
+    const error = await ElasticIp.allocate({ ...unretried(), deadlineMillis: 1_000 }).catch(
+      (thrown: unknown) => thrown,
+    );
+    const { allocationId } = lab.ec2.addresses.find((address) => address !== known)!;
+    expect(error).toMatchObject({ code: 'NOT_SETTLED', message: expect.stringContaining(allocationId) as unknown });
+  });
+
+  it.each([
+    ['a failing service', 'InternalError', 500],
+    ['a throttle', 'RequestLimitExceeded', 503],
+  ])('an association that was accepted is waited for through %s', async (_what, code, status) => {
+    await start();
+    const { instanceId } = lab.ec2.instances[1]!;
+    lab.ec2.fail({ code, status, action: 'DescribeAddresses', times: 2 });
+    const { associationId } = await fresh().associate({ instanceId }, { name: false });
+    expect(lab.ec2.addresses[0]!.association).toMatchObject({ associationId, instanceId });
+    expect(lab.ec2.calls.filter(({ error }) => error === code)).toHaveLength(2);
+  });
+
+  it('is waited for until the deadline where the service goes on failing, or the database never answers', async () => {
+    await start();
+    const { instanceId } = lab.ec2.instances[1]!;
+    const hung = fresh().associate(
+      { instanceId },
+      { name: false, deadlineMillis: 1_000, database: () => new Promise(() => {}) },
+    );
+    await expect(hung).rejects.toMatchObject({
+      code: 'NOT_SETTLED',
+      message: expect.stringContaining(`the database at ${lab.hosts[1]!.address} to answer`) as unknown,
+    });
+    lab.ec2.fail({ code: 'InternalError', status: 500, action: 'DescribeAddresses' });
+    const failing = fresh().associate({ instanceId }, { name: false, deadlineMillis: 1_000 });
+    await expect(failing).rejects.toMatchObject({ code: 'NOT_SETTLED' });
+  });
+});
+
+describe('a call to an API that hangs', () => {
+  let sent: number;
+  const hanging = (): { region: string; config: object } => {
+    sent = 0;
+    const handle = (): Promise<never> => {
+      sent++;
+      return new Promise(() => {});
+    };
+    const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' };
+    return { region: 'us-east-1', config: { credentials, requestHandler: { handle } } };
+  };
+  const target = { instanceId: 'i-1' };
+  const waits = { name: false, deadlineMillis: 300 } as const;
+
+  it.each([
+    ['AssociateAddress', 'eipalloc-1'],
+    ['DescribeAddresses, before it', '75.101.137.243'],
+  ])('associate() ends at deadlineMillis, in %s', async (_action, id) => {
+    await expect(new ElasticIp(id, hanging()).associate(target, waits)).rejects.toMatchObject({
+      code: 'NOT_SETTLED',
+      message: expect.stringMatching(
+        /within 300 ms \(deadlineMillis\).*is not known: describe\(\) shows it/,
+      ) as unknown,
+    });
+    expect(sent).toBe(1);
+  });
+
+  it.each([
+    ['disassociate', (one: ElasticIp) => one.disassociate({ deadlineMillis: 300 })],
+    ['release', (one: ElasticIp) => one.release({ deadlineMillis: 300 })],
+  ])('%s() ends at deadlineMillis', async (_method, call) => {
+    await expect(call(new ElasticIp('eipalloc-1', hanging()))).rejects.toMatchObject({
+      code: 'NOT_SETTLED',
+      message: expect.stringMatching(/within 300 ms .*whether it was done is not known/) as unknown,
+    });
+    expect(sent).toBe(1);
+  });
+
+  it('allocate() ends at deadlineMillis, and says how to find what may have been allocated', async () => {
+    await expect(ElasticIp.allocate({ ...hanging(), deadlineMillis: 300 })).rejects.toMatchObject({
+      code: 'NOT_SETTLED',
+      message: expect.stringContaining('ElasticIp.list() shows it') as unknown,
+    });
   });
 });

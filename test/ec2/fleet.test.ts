@@ -5,6 +5,7 @@ import { Ec2Resolver } from '../../src/ec2/resolver.js';
 import { Ec2Api } from '../../src/lab/ec2/api.js';
 import { Cloud } from '../../src/lab/ec2/cloud.js';
 import { VirtualClock } from '../virtual-clock.js';
+import { serviceAt } from '../endpoint/scripted-resolver.js';
 
 /**
  * A fleet on one Elastic IP, each process with its own endpoint, and the lab's EC2 API with its own buckets: everything
@@ -73,9 +74,9 @@ async function failOver({ clock, cloud, endpoints, movedAt, told }: Fleet): Prom
     endpoint.on('move', () => {
       movedAt.set(endpoint, clock.now() - began);
       // The new server takes the first connection.
-      endpoint.report(NEW, 'usable');
+      endpoint.report(serviceAt(NEW), 'usable');
     });
-    endpoint.report(OLD, 'refusing', new Error('ECONNREFUSED'));
+    endpoint.report(serviceAt(OLD), 'refusing', new Error('ECONNREFUSED'));
   }
 }
 

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalAddress, familyOf, parseCidr, Ranges, withPort } from '../../src/endpoint/address.js';
+import {
+  canonicalAddress,
+  compareAddresses,
+  familyOf,
+  parseCidr,
+  Ranges,
+  ServiceMap,
+  withPort,
+} from '../../src/endpoint/address.js';
 
 describe('an address', () => {
   it.each([
@@ -41,6 +49,21 @@ describe('an address', () => {
         expect(familyOf(address)).toBe(address.includes(':') ? 6 : 4);
       }),
     );
+  });
+
+  it('has its place by its family and number', () => {
+    const sorted = [
+      '10.0.0.2',
+      '10.0.0.10',
+      '192.168.0.1',
+      '::',
+      '::1',
+      '64:ff9b::102:304',
+      'fd00::2',
+      'fd00::10',
+      'fd00:0:1::',
+    ];
+    expect(sorted.toReversed().toSorted(compareAddresses)).toEqual(sorted);
   });
 
   it('stands with its port as people write it', () => {
@@ -87,5 +110,49 @@ describe('a range', () => {
   it('of one family holds no address of the other', () => {
     expect(new Ranges([parseCidr('::/0')!]).has('fd00::1')).toBe(true);
     expect(new Ranges([parseCidr('0.0.0.0/0')!]).has('fd00::1')).toBe(false);
+  });
+});
+
+describe('a map of services', () => {
+  it('knows a service by its address and port, whatever object they come in', () => {
+    const map = new ServiceMap<string>().set({ address: '10.0.0.1', port: 5432 }, 'a');
+    expect(map.get({ address: '10.0.0.1', port: 5432 })).toBe('a');
+    expect(map.get({ address: '10.0.0.1', port: 5433 })).toBeUndefined();
+    expect(map.get({ address: '10.0.0.2', port: 5432 })).toBeUndefined();
+  });
+
+  it('behaves as a map whose keys are the texts of address and port', () => {
+    const service = fc.record({
+      address: fc.constantFrom('10.0.0.1', 'fd00::1'),
+      port: fc.integer({ min: 1, max: 3 }),
+    });
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('set' as const), service, value: fc.nat() }),
+      fc.record({ kind: fc.constantFrom('delete' as const, 'leave' as const), service }),
+    );
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const [map, model] = [new ServiceMap<number>(), new Map<string, number>()];
+        for (const {
+          kind,
+          service: { address, port },
+          ...rest
+        } of steps) {
+          const text = withPort(address, port);
+          if (kind === 'set' && 'value' in rest) {
+            map.set({ address, port }, rest.value);
+            model.set(text, rest.value);
+          } else if (kind === 'delete') {
+            map.delete({ address, port });
+            model.delete(text);
+          } else {
+            map.deleteAddress(address);
+            for (const key of model.keys()) if (key.startsWith(withPort(address, 0).slice(0, -1))) model.delete(key);
+          }
+        }
+        const found = [...map.entries()].map(([{ address, port }, value]) => [withPort(address, port), value]);
+        expect(new Map(found as [string, number][])).toEqual(model);
+      }),
+    );
   });
 });

@@ -37,6 +37,28 @@ describe('what a resolver returned', () => {
     expect(read({ addresses }).addresses).toEqual(addresses.slice(0, 64));
   });
 
+  it('keeps the same ones of too many, in whatever order they come', () => {
+    const many = Array.from({ length: 100 }, (_, i) => `10.0.${i % 7}.${i}`);
+    const kept = read({ addresses: many }).addresses.toSorted();
+    for (let turn = 1; turn < 100; turn++) {
+      const turned = [...many.slice(turn), ...many.slice(0, turn)];
+      const { addresses } = read({ addresses: turned });
+      expect(addresses.toSorted()).toEqual(kept);
+      expect(turned.filter((each) => addresses.includes(each))).toEqual(addresses);
+    }
+  });
+
+  it('says which server of its source said so, and what the others did, where there are any', () => {
+    const others = [{ server: 'b', addresses: ['FD00::1', 'junk'], ttlSeconds: -1 }, null, { server: 7 }];
+    const resolution = { addresses: ['10.0.0.1'], server: 'a', servers: ['a', 'b', 7], others, silent: 'b' };
+    expect(read(resolution)).toMatchObject({
+      server: 'a',
+      servers: ['a', 'b'],
+      others: [{ server: 'b', addresses: ['fd00::1'], ttlSeconds: undefined }],
+      silent: [],
+    });
+  });
+
   it.each([
     [-1, null],
     [NaN, null],

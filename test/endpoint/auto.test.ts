@@ -1,149 +1,262 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Resolution, Resolver } from '../../src/endpoint/answer.js';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Resolution, SomeHelp } from '../../src/endpoint/answer.js';
 import { AutoResolver } from '../../src/endpoint/resolvers/auto.js';
-import { settled } from '../fake-clock.js';
-
-/** How long DNS has the word alone is the test's to say. */
-const headStart = vi.hoisted(() => ({ end: (): void => {} }));
-vi.mock('node:timers/promises', () => ({
-  setImmediate: (value: unknown) => new Promise((resolve) => setImmediate(() => resolve(value))),
-  setTimeout: (_millis: number, value: unknown) =>
-    new Promise((resolve) => {
-      headStart.end = () => resolve(value);
-    }),
-}));
+import type { Whereabouts } from '../../src/endpoint/system/name-service.js';
+import { FakeClock } from '../fake-clock.js';
 
 const signal = new AbortController().signal;
-const failure = new Error('SERVFAIL');
+const coded = (code: string): Error => Object.assign(new Error(code), { code });
+const failure = coded('ESERVFAIL');
+const missing = coded('ENOTFOUND');
+type Says = readonly string[] | Error | Promise<Resolution>;
 
-class Source implements Resolver {
-  readonly name: string;
-  readonly keepsTime: boolean;
-  readonly overlapping: boolean;
-  questions = 0;
-  says: readonly string[] | Error | Promise<Resolution>;
+class Source {
+  questions: string[] = [];
+  says: (name: string) => Says;
 
-  constructor(name: string, says: Source['says'], careful: boolean) {
-    this.name = name;
+  constructor(says: Source['says']) {
     this.says = says;
-    this.keepsTime = careful;
-    this.overlapping = careful;
   }
 
-  async resolve(): Promise<Resolution> {
-    this.questions++;
-    if (this.says instanceof Error) throw this.says;
-    return this.says instanceof Promise ? await this.says : { addresses: this.says };
+  async resolve(name: string, _signal?: AbortSignal, help?: SomeHelp): Promise<Resolution> {
+    this.questions.push(name);
+    const says = this.says(name);
+    if (says instanceof Error) throw says;
+    if (says instanceof Promise) return await says;
+    help?.early?.({ addresses: says });
+    return { addresses: says, chain: [`behind ${name}`] };
   }
 
-  async chain(): Promise<readonly string[]> {
-    return [`chain of ${this.name}`];
+  async chain(name: string): Promise<readonly string[]> {
+    return [`chain of ${name}`];
   }
 }
 
+let clock: FakeClock;
 let dns: Source;
 let system: Source;
+let where: Whereabouts;
 let auto: AutoResolver;
-const ask = async (name = 'db.example.com') => (await auto.resolve(name, signal)).addresses;
+const name = 'db.example.com';
+const ask = async (help?: SomeHelp) => (await auto.resolve(name, signal, help)).addresses;
+const later = (): { readonly promise: Promise<Resolution>; answer(...addresses: string[]): void } => {
+  let answer: (...addresses: string[]) => void = () => {};
+  const promise = new Promise<Resolution>((resolve) => (answer = (...addresses) => resolve({ addresses })));
+  return { promise, answer: (...addresses) => answer(...addresses) };
+};
 
 beforeEach(() => {
-  dns = new Source('dns', ['10.0.0.1'], true);
-  system = new Source('system', ['10.9.9.9'], false);
-  auto = new AutoResolver(dns, system);
+  clock = new FakeClock();
+  dns = new Source(() => ['10.0.0.1']);
+  system = new Source(() => ['10.9.9.9']);
+  where = { kind: 'dns', forms: [name] };
+  auto = new AutoResolver({ dns: () => dns, system, whereabouts: () => where, clock });
 });
 
-describe('the resolver that is not configured', () => {
-  it('is DNS where DNS knows the name; the system is not even asked', async () => {
-    expect(await ask()).toEqual(['10.0.0.1']);
-    expect([auto.name, auto.keepsTime, auto.overlapping, system.questions]).toEqual(['dns', true, true, 0]);
-    expect(await auto.chain('db.example.com', signal)).toEqual(['chain of dns']);
+describe('a name that the system’s files lead to DNS for', () => {
+  it('is asked of DNS; the system is not even asked', async () => {
+    expect(await auto.resolve(name, signal)).toEqual({ addresses: ['10.0.0.1'], chain: ['behind db.example.com'] });
+    expect([auto.name, system.questions]).toEqual(['dns', []]);
+    expect(await auto.chain(name, signal)).toEqual(['chain of db.example.com']);
+    expect(clock.delays).toEqual([]);
   });
 
   it.each([
     ['fails', failure],
+    ['does not know it', missing],
     ['knows no address', []],
-  ])('is the system where DNS %s, without waiting for longer', async (_how, says) => {
-    dns.says = says;
+  ])('is asked of the system where DNS %s, without waiting for longer', async (_how, says) => {
+    dns.says = () => says;
     expect(await ask()).toEqual(['10.9.9.9']);
-    expect([auto.name, auto.keepsTime, auto.overlapping]).toEqual(['system', false, false]);
+    expect([auto.name, await auto.chain(name, signal)]).toEqual(['system', []]);
   });
 
-  it('is the system where DNS stays silent for its head start', async () => {
-    dns.says = new Promise(() => {});
+  it('is asked of the system too where DNS is silent for a second: the first that knows it is taken', async () => {
+    const [late, slow] = [later(), later()];
+    dns.says = () => late.promise;
+    system.says = () => slow.promise;
     const asked = ask();
-    await settled();
-    expect(system.questions).toBe(0);
-    headStart.end();
-    expect(await asked).toEqual(['10.9.9.9']);
-    expect(auto.name).toBe('system');
-  });
-
-  it('is DNS where its answer has come by the end of the head start, though a busy process had not read it', async () => {
-    let answer: (resolution: Resolution) => void = () => {};
-    dns.says = new Promise((resolve) => (answer = resolve));
-    const asked = ask();
-    await settled();
-    headStart.end();
-    // The timers have had their turn; the sockets have theirs now.
-    await new Promise((resolve) => process.nextTick(resolve));
-    answer({ addresses: ['10.0.0.1'] });
+    await clock.advance(999);
+    expect(system.questions).toEqual([]);
+    await clock.advance(1);
+    expect(system.questions).toEqual([name]);
+    late.answer('10.0.0.1');
     expect(await asked).toEqual(['10.0.0.1']);
-    await settled();
-    expect([auto.name, system.questions]).toEqual(['dns', 0]);
-  });
-
-  it('is DNS where it answers late, but the system knows nothing', async () => {
-    let answer: (resolution: Resolution) => void = () => {};
-    dns.says = new Promise((resolve) => (answer = resolve));
-    system.says = failure;
-    const asked = ask();
-    await settled();
-    headStart.end();
-    await settled();
-    answer({ addresses: ['10.0.0.1'] });
-    expect(await asked).toEqual(['10.0.0.1']);
+    slow.answer('10.9.9.9');
+    await clock.advance(0);
     expect(auto.name).toBe('dns');
   });
 
-  it('is the one that knew the name first, though the other one answers later', async () => {
-    let answer: (resolution: Resolution) => void = () => {};
-    dns.says = new Promise((resolve) => (answer = resolve));
+  it('is asked of the system from then on where that answered first, until DNS says the same', async () => {
+    dns.says = () => later().promise;
     const asked = ask();
-    await settled();
-    headStart.end();
+    await clock.advance(1_000);
     expect(await asked).toEqual(['10.9.9.9']);
-    answer({ addresses: ['10.0.0.1'] });
-    await settled();
-    expect(auto.name).toBe('system');
-    expect(await ask()).toEqual(['10.9.9.9']);
-  });
-
-  it('stays what it was chosen to be, whatever fails later', async () => {
+    dns.says = () => ['10.0.0.1'];
+    await clock.advance(29_999);
+    expect([await ask(), dns.questions.length]).toEqual([['10.9.9.9'], 1]);
+    await clock.advance(1);
+    expect([await ask(), dns.questions.length]).toEqual([['10.9.9.9'], 2]);
+    dns.says = () => ['10.9.9.9'];
+    await clock.advance(30_000);
     await ask();
-    dns.says = failure;
-    await expect(ask()).rejects.toBe(failure);
-    dns.says = [];
-    expect(await ask()).toEqual([]);
-    expect([auto.name, system.questions]).toEqual(['dns', 0]);
+    await clock.advance(0);
+    expect(auto.name).toBe('dns');
+    await ask();
+    expect(dns.questions.length).toBe(4);
   });
 
-  it('is not chosen by a question that nobody could answer; the words are those of dns.lookup', async () => {
-    dns.says = failure;
-    system.says = new Error('getaddrinfo ENOTFOUND');
+  it('stays with who was chosen, whatever fails later', async () => {
+    await ask();
+    dns.says = () => failure;
+    await expect(ask()).rejects.toBe(failure);
+    dns.says = () => [];
+    await expect(ask()).rejects.toMatchObject({ code: 'NO_ADDRESS' });
+    await clock.advance(60_000);
+    await expect(ask()).rejects.toMatchObject({ code: 'NO_ADDRESS' });
+    expect([auto.name, system.questions]).toEqual(['dns', []]);
+  });
+
+  it('that nobody knows chooses nobody; the words are those of dns.lookup', async () => {
+    dns.says = () => missing;
+    system.says = () => new Error('getaddrinfo ENOTFOUND');
     await expect(ask()).rejects.toThrow('getaddrinfo ENOTFOUND');
-    expect(auto.name).toBe('dns or system');
-    expect(await auto.chain('db.example.com', signal)).toEqual([]);
-    dns.says = ['10.0.0.1'];
+    expect([auto.name, await auto.chain(name, signal)]).toEqual(['dns or system', []]);
+    dns.says = () => ['10.0.0.1'];
+    expect(await ask()).toEqual(['10.0.0.1']);
+  });
+});
+
+describe('a name with several forms', () => {
+  const [here, there] = ['db.here.example', 'db.there.example'];
+  let known: Record<string, Says>;
+
+  beforeEach(() => {
+    known = { [there]: ['10.0.0.1'], [name]: ['75.101.137.243'] };
+    where = { kind: 'dns', forms: [here, there, name] };
+    dns.says = (form) => known[form] ?? missing;
+  });
+
+  it('is asked for by the first that has an address, which leads its chain', async () => {
+    expect(await auto.resolve(name, signal)).toEqual({
+      addresses: ['10.0.0.1'],
+      chain: [there, 'behind db.there.example'],
+    });
+    expect(dns.questions).toEqual([here, there]);
+    expect(await auto.chain(name, signal)).toEqual([there, 'chain of db.there.example']);
+    await ask();
+    expect(dns.questions.slice(2)).toEqual([there]);
+  });
+
+  it.each([
+    ['passed over where a form has no address', [], ['10.0.0.1']],
+    ['passed over where servers fail on a form', failure, ['10.0.0.1']],
+  ])('is %s', async (_how, says, expected) => {
+    known[here] = says;
+    expect(await ask()).toEqual(expected);
+  });
+
+  it('is not asked for by a later form where the servers are silent: that one may be somebody else’s', async () => {
+    known[here] = coded('LOOKUP_TIMEOUT');
+    system.says = () => new Error('EAI_AGAIN');
+    await expect(ask()).rejects.toThrow('EAI_AGAIN');
+    expect(dns.questions).toEqual([here]);
+  });
+
+  it('is left where a form before it comes to be, half a minute later at the latest', async () => {
+    await ask();
+    known[here] = ['10.0.0.7'];
+    await clock.advance(29_999);
+    expect(await ask()).toEqual(['10.0.0.1']);
+    await clock.advance(1);
+    expect(await ask()).toEqual(['10.0.0.7']);
+    dns.questions = [];
+    await ask();
+    expect(dns.questions).toEqual([here]);
+  });
+
+  it('is no move where its form is missing for a moment, though a later one has an address', async () => {
+    await ask();
+    known[there] = missing;
+    await clock.advance(30_000);
+    await expect(ask()).rejects.toBe(missing);
+    known[there] = ['10.0.0.1'];
+    await clock.advance(30_000);
     expect(await ask()).toEqual(['10.0.0.1']);
   });
 
-  it.each(['localhost', 'LOCALHOST.', 'app.localhost'])('asks no DNS server for %s', async (name) => {
-    expect(await ask(name)).toEqual(['10.9.9.9']);
-    expect(dns.questions).toBe(0);
+  it('is asked for by a later one once its form stays missing', async () => {
+    await ask();
+    known[there] = missing;
+    await clock.advance(30_000);
+    await expect(ask()).rejects.toBe(missing);
+    await clock.advance(30_000);
+    expect(await ask()).toEqual(['75.101.137.243']);
+  });
+});
+
+describe('a name that only the system knows by its files', () => {
+  it('is asked of the system alone', async () => {
+    where = { kind: 'system' };
+    expect([await ask(), await ask(), dns.questions]).toEqual([['10.9.9.9'], ['10.9.9.9'], []]);
+    expect([auto.name, await auto.chain(name, signal)]).toEqual(['system', []]);
   });
 
-  it('asks DNS for a name that only looks like localhost', async () => {
-    await ask('notlocalhost');
-    expect(dns.questions).toBe(1);
+  it('goes to the system with the next question where the files come to name it, and back to DNS', async () => {
+    expect(await ask()).toEqual(['10.0.0.1']);
+    where = { kind: 'system' };
+    expect(await ask()).toEqual(['10.9.9.9']);
+    where = { kind: 'dns', forms: [name] };
+    expect(await ask()).toEqual(['10.0.0.1']);
+    where = { kind: 'dns', forms: ['db.corp.example', name] };
+    dns.says = (form) => (form === 'db.corp.example' ? ['10.0.0.8'] : ['10.0.0.1']);
+    expect(await ask()).toEqual(['10.0.0.8']);
+  });
+});
+
+describe('a name that a service before DNS may know', () => {
+  beforeEach(() => {
+    where = { kind: 'either', forms: [name] };
+  });
+
+  it('is asked of the system where DNS says something else, and nothing that DNS says is used before', async () => {
+    const early: Resolution[] = [];
+    expect(await ask({ early: (part) => early.push(part) })).toEqual(['10.9.9.9']);
+    await clock.advance(0);
+    expect([await ask(), auto.name, dns.questions.length]).toEqual([['10.9.9.9'], 'system', 1]);
+    expect(early).not.toContainEqual({ addresses: ['10.0.0.1'] });
+  });
+
+  it.each([
+    ['the same', ['10.9.9.9', 'FD00::9'], ['fd00::9', '10.9.9.9']],
+    ['the same, and a family that this machine does not have', ['10.9.9.9', 'fd00::9'], ['10.9.9.9']],
+  ])('is asked of DNS from then on where that says %s', async (_what, fromDns, fromSystem) => {
+    dns.says = () => fromDns;
+    system.says = () => fromSystem;
+    expect(await ask()).toEqual(fromSystem);
+    await clock.advance(0);
+    expect([await ask(), auto.name, system.questions.length]).toEqual([fromDns, 'dns', 1]);
+  });
+
+  it('is asked of DNS where the system does not know it', async () => {
+    system.says = () => missing;
+    expect([await ask(), auto.name]).toEqual([['10.0.0.1'], 'dns']);
+  });
+
+  it('has what DNS says for the time being where the system is silent, as long as it is', async () => {
+    const slow = later();
+    system.says = () => slow.promise;
+    const asked = ask();
+    await clock.advance(1_000);
+    expect([await asked, auto.name]).toEqual([['10.0.0.1'], 'dns or system']);
+    slow.answer('10.9.9.9');
+    expect([await ask(), auto.name]).toEqual([['10.9.9.9'], 'system']);
+  });
+
+  it('that nobody knows fails with the words of dns.lookup', async () => {
+    dns.says = () => failure;
+    system.says = () => missing;
+    await expect(ask()).rejects.toBe(missing);
+    expect(auto.name).toBe('dns or system');
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { A, B, failureOf, Followed, PUBLIC, ScriptedResolver } from './scripted-resolver.js';
+import { A, B, failureOf, Followed, PUBLIC, ScriptedResolver, serviceAt } from './scripted-resolver.js';
 
 const failed = new Error('SERVFAIL');
 
@@ -207,6 +207,32 @@ describe('a process that was suspended', () => {
     expect(followed.endpoint.slept).toBe(false);
   });
 
+  it.each([
+    ['after the next lease', false, false],
+    ['after its watch and the next lease', true, false],
+    ['before the next lease', false, true],
+  ])('is not awake by the answer to a question of before, which comes %s', async (_, watched, answered) => {
+    for (const overlapping of [true, false]) {
+      const { clock, source, endpoint, ...followed } = new Followed([A], {}, undefined, { overlapping });
+      await endpoint.ready();
+      source.says = 'nothing';
+      await clock.advance(500);
+      const before = source.count;
+      source.says = [B];
+      if (watched) clock.suspend(60_000);
+      else clock.skipWall(60_000);
+      if (watched) await clock.advance(0);
+      if (answered) source.questions[before - 1]!.answer(A);
+      if (answered) await clock.advance(0);
+      const woken = failureOf(endpoint.wake());
+      if (!answered) source.questions[before - 1]!.answer(A);
+      await clock.advance(0);
+      expect([endpoint.slept, endpoint.current!.addresses, woken.done]).toEqual([false, [B], true]);
+      expect(followed.events.filter(({ name }) => name === 'move').length).toBe(1);
+      endpoint.close();
+    }
+  });
+
   it('is awake again once its watch has had an answer, without a lease', async () => {
     const followed = new Followed();
     await followed.start();
@@ -275,8 +301,8 @@ describe('close()', () => {
   it.each(['suspect', 'down'] as const)('while it is %s leaves no timer', async (state) => {
     const followed = new Followed();
     await followed.start();
-    if (state === 'down') followed.endpoint.report(A, 'refusing', failed);
-    else followed.endpoint.suspect(A, failed);
+    if (state === 'down') followed.endpoint.report(serviceAt(A), 'refusing', failed);
+    else followed.endpoint.suspect(serviceAt(A), failed);
     expect(followed.endpoint.state).toBe(state);
     followed.endpoint.close();
     await followed.clock.advance(1_000);
@@ -290,7 +316,7 @@ describe('close()', () => {
     endpoint.start();
     await expect(endpoint.ready()).rejects.toMatchObject(closed);
     await expect(endpoint.refresh()).rejects.toMatchObject(closed);
-    endpoint.report(A, 'dead', failed);
+    endpoint.report(serviceAt(A), 'dead', failed);
     await clock.advance(5_000);
     expect(source.count).toBe(0);
   });

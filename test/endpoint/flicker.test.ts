@@ -1,17 +1,13 @@
-import { Socket } from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
-import type { Prober, Reply } from '../../src/sockets/connection.js';
-import { A, B, C, Followed, ScriptedResolver } from './scripted-resolver.js';
+import { describe, expect, it } from 'vitest';
+import type { Reply } from '../../src/sockets/connection.js';
+import type { ProbeSocket } from '../../src/sockets/probe-socket.js';
+import { FakeProber, type Wire } from '../sockets/fake-prober.js';
+import { A, B, C, Followed, ScriptedResolver, serviceAt } from './scripted-resolver.js';
 
-const prober = (login: Prober['login']): Prober => ({ port: 5_432, timeoutMillis: 1_000, login });
-
-/** The address that a probe's socket dials, though nothing is sent. */
-function dialledBy(socket: Socket): string {
-  const connect = vi.spyOn(Socket.prototype, 'connect').mockReturnThis();
-  socket.connect(5_432, 'db.example.com');
-  const [options] = connect.mock.calls[0] as unknown as [{ host: string }];
-  connect.mockRestore();
-  return options.host;
+function prober(wire: Wire, login: () => Promise<Reply> = () => new Promise(() => {})): FakeProber {
+  const made = new FakeProber(5_432, wire, 1_000);
+  made.reply = login;
+  return made;
 }
 
 describe('a return to an address that was left', () => {
@@ -44,7 +40,7 @@ describe('a return to an address that was left', () => {
       const followed = new Followed();
       await followed.movedOn();
       followed.source.says = [A];
-      followed.endpoint.report(B, condition, new Error(condition));
+      followed.endpoint.report(serviceAt(B), condition, new Error(condition));
       await followed.clock.advance(1_900);
       expect(followed.addresses).toEqual([B]);
       await followed.clock.advance(200);
@@ -58,29 +54,36 @@ describe('a return to an address that was left', () => {
     followed.source.says = [A];
     await followed.clock.advance(1_000);
     expect(followed.addresses).toEqual([B]);
-    followed.endpoint.report(B, 'dead', new Error('no reply'));
+    followed.endpoint.report(serviceAt(B), 'dead', new Error('no reply'));
     expect(followed.addresses).toEqual([A]);
   });
 
-  it('happens at once where the endpoint itself finds the present address dead', async () => {
+  it('happens where the endpoint itself finds that the server at the present address answers nothing', async () => {
     const followed = new Followed();
-    followed.endpoint.register(prober(() => Promise.reject(new Error('ECONNREFUSED'))));
+    followed.endpoint.register(prober('lost'));
     await followed.movedOn();
     followed.source.says = [A];
     await followed.clock.advance(1_000);
+    expect(followed.addresses).toEqual([B]);
+    await followed.clock.advance(2_000);
     expect(followed.addresses).toEqual([A]);
   });
 
-  it('is held where a log-in at the present address gets a reply', async () => {
+  it.each<[string, Wire, () => Promise<Reply>]>([
+    ['a reply to a login', 'byte', async () => 'usable'],
+    ['a byte, though the login takes long on this side', 'byte', () => new Promise(() => {})],
+    ['a byte, though the login fails on this side', 'byte', () => Promise.reject(new Error('no token'))],
+    ['a failure on this side', 'given up', () => Promise.reject(new Error('no token'))],
+    ['a want of file descriptors', { code: 'EMFILE' }, () => Promise.reject(new Error('EMFILE'))],
+  ])('is held where the question at the present address gets %s', async (_what, wire, login) => {
     const followed = new Followed();
-    const asked: string[] = [];
-    followed.endpoint.register(prober(async (socket) => (asked.push(dialledBy(socket)), 'usable')));
+    const asking = prober(wire, login);
+    followed.endpoint.register(asking);
     await followed.movedOn();
     followed.source.says = [A];
     await followed.clock.advance(5_000);
     expect(followed.addresses).toEqual([B]);
-    // Ever less often while the reply is that all is well.
-    expect(asked).toEqual([B, B]);
+    expect(new Set(asking.sockets.map((socket) => (socket as ProbeSocket).dialled))).toEqual(new Set([B]));
   });
 
   it.each([
@@ -90,7 +93,7 @@ describe('a return to an address that was left', () => {
     ['usable', 9_000, 'stays'],
   ] as const)('goes by what a log-in says: %s, and %d ms later the endpoint %s', async (reply, millis, what) => {
     const followed = new Followed();
-    followed.endpoint.register(prober(async (): Promise<Reply> => reply));
+    followed.endpoint.register(prober('byte', async () => reply));
     await followed.movedOn();
     followed.source.says = [A];
     await followed.clock.advance(1_000);
@@ -106,7 +109,7 @@ describe('a return to an address that was left', () => {
     await followed.clock.advance(1_000);
     followed.source.says = new Error('SERVFAIL');
     await followed.clock.advance(1_000);
-    followed.endpoint.report(B, 'dead', new Error('no reply'));
+    followed.endpoint.report(serviceAt(B), 'dead', new Error('no reply'));
     expect(followed.addresses).toEqual([B]);
   });
 
@@ -119,7 +122,7 @@ describe('a return to an address that was left', () => {
     await followed.movedOn();
     followed.source.says = [A];
     await followed.clock.advance(1_000);
-    followed.endpoint.report(B, 'dead', new Error('no reply'));
+    followed.endpoint.report(serviceAt(B), 'dead', new Error('no reply'));
     expect(followed.addresses).toEqual([A]);
   });
 
@@ -130,7 +133,7 @@ describe('a return to an address that was left', () => {
     await followed.clock.advance(1_000);
     followed.source.says = 'nothing';
     await followed.clock.advance(3_000);
-    followed.endpoint.report(B, 'refusing', new Error('refused'));
+    followed.endpoint.report(serviceAt(B), 'refusing', new Error('refused'));
     expect(followed.addresses).toEqual([B]);
     followed.source.questions.at(-1)!.answer(A);
     await followed.clock.advance(0);
@@ -145,8 +148,8 @@ describe('a return to an address that was left', () => {
     const followed = new Followed();
     await followed.movedOn();
     followed.source.says = [A];
-    followed.endpoint.report(B, condition, new Error(condition));
-    followed.endpoint.noteLife(B);
+    followed.endpoint.report(serviceAt(B), condition, new Error(condition));
+    followed.endpoint.noteLife(serviceAt(B));
     await followed.clock.advance(4_000);
     expect(followed.addresses).toEqual(where);
   });
@@ -176,15 +179,29 @@ describe('a return to an address that was left', () => {
     expect(followed.addresses).toEqual([A]);
   });
 
-  it('is free where the address had not been there for long', async () => {
+  it('is held too where the address had not been there for long', async () => {
     const followed = new Followed();
     await followed.start();
     await followed.clock.advance(5_000);
     followed.source.says = [B];
     await followed.clock.advance(1_000);
     followed.source.says = [A];
-    await followed.clock.advance(1_000);
+    await followed.clock.advance(9_000);
+    expect(followed.addresses).toEqual([B]);
+    await followed.clock.advance(3_000);
     expect(followed.addresses).toEqual([A]);
+  });
+
+  it('happens within 6 s where the server was in use and refuses since, though the name flickers', async () => {
+    const followed = new Followed();
+    await followed.movedOn();
+    followed.endpoint.report(serviceAt(B), 'usable');
+    followed.endpoint.report(serviceAt(B), 'refusing', new Error('ECONNREFUSED'));
+    for (let tenth = 0; tenth < 60; tenth++) {
+      followed.source.says = tenth % 2 === 0 ? [A] : [B];
+      await followed.clock.advance(100);
+    }
+    expect(followed.told('move')).toMatchObject([{ to: [B] }, { to: [A] }]);
   });
 
   it('does not stand in the way of a third address', async () => {
@@ -281,6 +298,19 @@ describe('mode set', () => {
   });
 });
 
+describe('an endpoint that starts while the name flickers', () => {
+  it('moves once', async () => {
+    const followed = new Followed();
+    await followed.start();
+    for (let second = 0; second < 30; second++) {
+      followed.source.says = second % 2 === 0 ? [B] : [A];
+      await followed.clock.advance(1_000);
+    }
+    expect(followed.told('move')).toMatchObject([{ from: [A], to: [B] }]);
+    expect(followed.told('warning')).toEqual([]);
+  });
+});
+
 describe('a single name that keeps rotating', () => {
   it('gets one warning, which names the option', async () => {
     const followed = new Followed();
@@ -292,6 +322,17 @@ describe('a single name that keeps rotating', () => {
     const warnings = followed.told('warning');
     expect(warnings).toMatchObject([{ code: 'ROTATING' }]);
     expect((warnings[0] as { message: string }).message).toContain("mode: 'set'");
+  });
+
+  it('gets it too where it has so few addresses that it stays at one of them', async () => {
+    const followed = new Followed();
+    await followed.start();
+    for (let second = 0; second < 80; second++) {
+      followed.source.says = [[A, B, C][second % 3]!];
+      await followed.clock.advance(1_000);
+    }
+    expect(followed.told('move').length).toBeLessThan(5);
+    expect(followed.told('warning')).toMatchObject([{ code: 'ROTATING' }]);
   });
 
   it('gets none for a few moves, or for many far apart', async () => {

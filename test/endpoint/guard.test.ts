@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { canonicalAddress } from '../../src/endpoint/address.js';
 import { PublicAddressError, readGuard, screen } from '../../src/endpoint/guard.js';
 
 const PRIVATE = [
@@ -22,6 +23,8 @@ const PUBLIC = [
   '100.128.0.1',
   '2600:1f18::1',
 ];
+/** They lead to servers as any other address does. */
+const TRANSLATED = ['64:ff9b::10.0.0.1', '2002:0a00:1::1', '2600:a9fe:a9fe::1', '2600:1f18::a9fe:a9fe'];
 const NEVER = [
   '169.254.169.254',
   '169.254.169.253',
@@ -32,6 +35,23 @@ const NEVER = [
   '224.0.0.1',
   '255.255.255.255',
   'ff02::1',
+  // The metadata address as IPv6 carries it: NAT64 with the well-known and with local prefixes, 6to4, Teredo's client and
+  // server, IPv4-compatible, IPv4-translated, ISATAP.
+  '64:ff9b::a9fe:a9fe',
+  '64:ff9b::169.254.169.254',
+  '64:ff9b:1::a9fe:a9fe',
+  '64:ff9b:1:a9fe:a9:fe00::',
+  '64:ff9b:1:a9:fe:a9fe::',
+  '64:ff9b:1::a9:fea9:fe00:0',
+  '2002:a9fe:a9fe::1',
+  '2001:0:0a00:1::5601:5601',
+  '2001:0:a9fe:a9fe::1',
+  '::a9fe:a9fe',
+  '::ffff:0:a9fe:a9fe',
+  '2600:1f18::5efe:a9fe:a9fe',
+  '2600:1f18::200:5efe:a9fe:a9fe',
+  // And "this host", which Linux dials as loopback.
+  '64:ff9b::0.0.0.0',
 ];
 const guard = (value?: unknown) => readGuard(value, 'follow.allow');
 
@@ -46,7 +66,15 @@ describe('the guard', () => {
     expect(guard('any').allows(address)).toBe(true);
   });
 
-  it.each(NEVER)('refuses %s whatever is allowed', (address) => {
+  it.each(TRANSLATED)(
+    'refuses %s by default, and not where any address is allowed: what it carries may be dialled',
+    (address) => {
+      const canonical = canonicalAddress(address)!;
+      expect([guard().allows(canonical), guard('any').allows(canonical)]).toEqual([false, true]);
+    },
+  );
+
+  it.each(NEVER.map((address) => canonicalAddress(address)!))('refuses %s whatever is allowed', (address) => {
     expect(guard('any').allows(address)).toBe(false);
     expect(guard(['0.0.0.0/0', '::/0']).allows(address)).toBe(false);
   });

@@ -57,6 +57,12 @@ describe('lookup', () => {
     expect((await look(new Followed([A]), {}, 'DB.Example.com.')).found).toBe(A);
   });
 
+  it.each([undefined, null, 5])('leaves %o, which is no name, to dns.lookup', (name) => {
+    const stock = vi.spyOn(dns, 'lookup').mockImplementation(() => {});
+    new Followed([A]).endpoint.lookup(name as never, {}, () => {});
+    expect(stock).toHaveBeenCalledWith(name, {}, expect.any(Function));
+  });
+
   it('leaves other names to dns.lookup', async () => {
     const spy = vi.spyOn(dns, 'lookup').mockImplementation(((_name: string, _options: object, done: () => void) => {
       done();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.js';
-import { readFollowOptions, readName } from '../../src/endpoint/options.js';
+import type { ResolveHelp } from '../../src/endpoint/answer.js';
+import { readFollowOptions } from '../../src/endpoint/options.js';
 import { follow } from '../../src/index.js';
 
 const resolver = { name: 'mine', resolve: async () => ({ addresses: ['10.0.0.1'] }) };
@@ -48,7 +49,8 @@ describe('the options of follow', () => {
 
   it('take an address that is always the answer', async () => {
     const [fixed] = readFollowOptions({ resolver: { address: 'FD00::0001' } }).resolvers;
-    expect(await fixed!.resolve('any.example.com', new AbortController().signal, { chain: async () => [] })).toEqual({
+    const help = {} as ResolveHelp;
+    expect(await fixed!.resolve('any.example.com', new AbortController().signal, help)).toEqual({
       addresses: ['fd00::1'],
     });
   });
@@ -135,42 +137,6 @@ describe('a wrong option of follow', () => {
     const endpoint = follow('db.example.com', { resolver });
     expect(() => endpoint.connect(port as never)).toThrow(coded('option port: expected a port from 1 to 65535'));
     endpoint.close();
-  });
-});
-
-describe('a name', () => {
-  const label = 'a'.repeat(63);
-
-  it.each([
-    'db',
-    'db.example.com',
-    'db.example.com.',
-    '_postgres._tcp.example.com',
-    'ec2-203-0-113-25.compute-1.amazonaws.com',
-    'bücher.example',
-    `${label}.${label}.${label}.${'a'.repeat(61)}`,
-  ])('is followed as it was given: %s', (name) => {
-    expect(readName(name)).toBe(name);
-  });
-
-  it.each([
-    ['', 'expected a DNS name'],
-    ['  ', 'expected a DNS name'],
-    [undefined, 'expected a DNS name'],
-    [null, 'expected a DNS name'],
-    [7, 'expected a DNS name'],
-    ['.', 'without empty labels'],
-    ['db..example.com', 'without empty labels'],
-    ['.example.com', 'without empty labels'],
-    ['db.example.com:5432', 'letters, digits'],
-    ['postgres://db', 'letters, digits'],
-    ['db example', 'letters, digits'],
-    ['::1', 'letters, digits'],
-    [`a${label}.example.com`, 'at most 63 characters, got 64'],
-    [`${label}.${label}.${label}.${label}`, 'at most 253 characters, got 255'],
-  ])('is none: %j', (name, why) => {
-    expect(() => follow(name as never)).toThrow(coded('option name: '));
-    expect(() => follow(name as never)).toThrow(why);
   });
 });
 

@@ -61,10 +61,23 @@ describe('an endpoint that asks DNS itself', () => {
     expect(await next('move')).toMatchObject({ to: ['::1'] });
   });
 
+  it('asks it again for an endpoint that is new, which shares what others know otherwise', async () => {
+    open({ intervalMillis: 60_000 });
+    await endpoint.ready();
+    endpoint.close();
+    lab.dns.setAnswer({ a: ['127.0.0.2'], aaaa: ['::1'] });
+    const before = lab.dns.queries.length;
+    open({ intervalMillis: 60_000 });
+    expect((await endpoint.ready()).addresses).toEqual(['127.0.0.2', '::1']);
+    expect(lab.dns.queries.slice(before).map(({ type }) => type)).toEqual(['A', 'AAAA']);
+  });
+
   it('takes no silence of one family for a move of the other', async () => {
     lab.dns.setAnswer({ a: ['127.0.0.2'], aaaa: ['::1'] });
     open({ intervalMillis: 100, lookupTimeoutMillis: 150 });
-    await endpoint.ready();
+    endpoint.start();
+    // One that has to wait for its turn, after the tests before, joins the other one later.
+    await expect.poll(addresses).toEqual(['127.0.0.2', '::1']);
     // Questions for AAAA are swallowed; those for A get an answer of another address.
     const { encode, decode } = await import('dns-packet');
     lab.dns.setMode({
@@ -207,7 +220,7 @@ describe('a return to an address that was left', () => {
     await movedOn();
     lab.dns.setAnswer({ a: [before] });
     expect((await endpoint.refresh()).addresses).toEqual([before]);
-    // It had not been there for long enough to be proven, so it may come back at any time.
-    expect(endpoint.snapshot().quarantined).toEqual([]);
+    // And now it is the other one that was left for a newer one.
+    expect(endpoint.snapshot().quarantined).toEqual([after]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { A, B, Followed, ScriptedResolver } from './scripted-resolver.js';
+import { A, B, Followed, ScriptedResolver, serviceAt } from './scripted-resolver.js';
 
 describe('an endpoint that is steady', () => {
   it('asks at once, and then every intervalMillis', async () => {
@@ -44,7 +44,7 @@ describe('an endpoint that has reason to suspect', () => {
     const { clock, source, start, endpoint } = bound(new Followed());
     await start();
     const from = source.count;
-    endpoint.suspect(A, new Error('cut'));
+    endpoint.suspect(serviceAt(A), new Error('cut'));
     expect(endpoint.state).toBe('suspect');
     await clock.advance(60_000);
     const gaps = source.gaps(from).map(Math.round);
@@ -64,7 +64,7 @@ describe('an endpoint that has reason to suspect', () => {
     await start();
     await clock.advance(1_000);
     const from = clock.now();
-    endpoint.suspect(A, new Error('cut'));
+    endpoint.suspect(serviceAt(A), new Error('cut'));
     await clock.advance(150_000);
     const times = others[0]!.questions.slice(1).map(({ at }) => at - from);
     const due = [1_000, 11_000, 31_000, 61_000, 91_000, 121_000];
@@ -92,7 +92,7 @@ describe('an endpoint that has reason to suspect', () => {
     await clock.advance(1_000);
     const from = clock.now();
     clock.nextRandom = random;
-    endpoint.suspect(A, new Error('cut'));
+    endpoint.suspect(serviceAt(A), new Error('cut'));
     clock.nextRandom = 0.5;
     await clock.advance(3_000);
     const first = others[0]!.questions[1]!.at - from;
@@ -112,7 +112,7 @@ describe('an endpoint that has reason to suspect', () => {
     await clock.advance(1_000);
     others[0]!.says = [B];
     clock.nextRandom = 0;
-    endpoint.suspect(A, new Error('cut'));
+    endpoint.suspect(serviceAt(A), new Error('cut'));
     await clock.advance(0);
     expect(followed.addresses).toEqual([B]);
     expect(followed.told('move')[0]).toMatchObject({ from: [A], to: [B], source: 'api', generation: 1 });
@@ -129,7 +129,7 @@ describe('an endpoint that has reason to suspect', () => {
     await start();
     endpoint.waited = waits === 'waits';
     source.says = 'nothing';
-    endpoint.suspect(A, new Error('cut'));
+    endpoint.suspect(serviceAt(A), new Error('cut'));
     await clock.advance(950);
     expect(source.count).toBe(count);
   });
@@ -137,7 +137,7 @@ describe('an endpoint that has reason to suspect', () => {
   it('begins anew to ask often when the name moves, since the new server is unproven too', async () => {
     const { clock, source, start, endpoint } = bound(new Followed());
     await start();
-    endpoint.suspect(A, new Error('cut'));
+    endpoint.suspect(serviceAt(A), new Error('cut'));
     await clock.advance(45_000);
     source.says = [B];
     await clock.advance(1_000);
@@ -150,9 +150,9 @@ describe('an endpoint that has reason to suspect', () => {
   it('is steady again as soon as a server works, and says for how long it was not', async () => {
     const { clock, start, endpoint, told } = bound(new Followed());
     await start();
-    endpoint.suspect(A, new Error('cut'));
+    endpoint.suspect(serviceAt(A), new Error('cut'));
     await clock.advance(700);
-    endpoint.report(A, 'usable');
+    endpoint.report(serviceAt(A), 'usable');
     expect(endpoint.state).toBe('steady');
     expect(told('recovered')).toEqual([{ address: A, afterMillis: 700 }]);
   });
@@ -161,9 +161,9 @@ describe('an endpoint that has reason to suspect', () => {
     const { start, endpoint, told } = bound(new Followed([A, B]));
     await start();
     const refused = new Error('refused');
-    endpoint.report(A, 'refusing', refused);
+    endpoint.report(serviceAt(A), 'refusing', refused);
     expect(endpoint.state).toBe('suspect');
-    endpoint.report(B, 'refusing', refused);
+    endpoint.report(serviceAt(B), 'refusing', refused);
     expect(endpoint.state).toBe('down');
     expect(told('suspect')).toEqual([{ cause: refused, address: A }]);
     expect(told('down')).toEqual([{ cause: refused, addresses: [A, B] }]);
@@ -172,31 +172,31 @@ describe('an endpoint that has reason to suspect', () => {
   it('is never down for a server that only reads', async () => {
     const { start, endpoint, told } = bound(new Followed([A, B]));
     await start();
-    endpoint.report(A, 'read-only', new Error('a standby'));
-    endpoint.report(B, 'read-only', new Error('a standby'));
+    endpoint.report(serviceAt(A), 'read-only', new Error('a standby'));
+    endpoint.report(serviceAt(B), 'read-only', new Error('a standby'));
     expect(endpoint.state).toBe('suspect');
-    endpoint.report(B, 'refusing', new Error('refused'));
+    endpoint.report(serviceAt(B), 'refusing', new Error('refused'));
     expect([endpoint.state, told('down')]).toEqual(['suspect', []]);
-    endpoint.report(A, 'refusing', new Error('refused'));
+    endpoint.report(serviceAt(A), 'refusing', new Error('refused'));
     expect(endpoint.state).toBe('down');
   });
 
   it('is steady at a sign of life, and down again at the next failure', async () => {
     const { start, endpoint, told } = bound(new Followed());
     await start();
-    endpoint.report(A, 'dead', new Error('silent'));
+    endpoint.report(serviceAt(A), 'dead', new Error('silent'));
     expect(endpoint.state).toBe('down');
-    endpoint.noteLife(A);
+    endpoint.noteLife(serviceAt(A));
     expect(endpoint.state).toBe('steady');
-    endpoint.report(A, 'refusing', new Error('refused'));
+    endpoint.report(serviceAt(A), 'refusing', new Error('refused'));
     expect([endpoint.state, told('recovered').length]).toEqual(['down', 1]);
   });
 
   it('takes no heed of what is said of addresses that it has left', async () => {
     const { start, endpoint } = bound(new Followed());
     await start();
-    endpoint.report(B, 'dead', new Error('old news'));
-    endpoint.suspect(B, new Error('old news'));
+    endpoint.report(serviceAt(B), 'dead', new Error('old news'));
+    endpoint.suspect(serviceAt(B), new Error('old news'));
     expect(endpoint.state).toBe('steady');
   });
 });

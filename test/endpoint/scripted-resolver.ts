@@ -1,3 +1,4 @@
+import type { Service } from '../../src/endpoint/address.js';
 import type { Resolution, Resolver } from '../../src/endpoint/answer.js';
 import { Endpoint, type FollowOptions } from '../../src/index.js';
 import { FakeClock } from '../fake-clock.js';
@@ -6,6 +7,11 @@ export const A = '10.0.0.1';
 export const B = '10.0.0.2';
 export const C = '10.0.0.3';
 export const PUBLIC = '75.101.137.243';
+
+/** The server that the tests of an endpoint speak of, at one of its addresses. */
+export function serviceAt(address: string): Service {
+  return { address, port: 5_432 };
+}
 
 export interface Question {
   readonly at: number;

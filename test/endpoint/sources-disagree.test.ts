@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EipPoolError, type Endpoint, follow, type Resolver, type WarningEvent } from '../../src/index.js';
 import { VirtualClock } from '../virtual-clock.js';
+import { serviceAt } from './scripted-resolver.js';
 
 /** DNS, and a source with a quota beside it, each saying what the test has it say. */
 const [A, B] = ['10.0.0.1', '10.0.0.2'];
@@ -38,7 +39,8 @@ async function open(provenMillis: number): Promise<void> {
   if (!(says.dns instanceof Error)) expect(at()).toBe(A);
 }
 const at = (): string | undefined => endpoint.current?.addresses[0];
-const fail = (address: string | undefined): void => endpoint.report(address!, 'refusing', new Error('ECONNREFUSED'));
+const fail = (address: string | undefined): void =>
+  endpoint.report(serviceAt(address!), 'refusing', new Error('ECONNREFUSED'));
 
 describe('a source with a quota', () => {
   it('is asked at the start, and then not while all is well', async () => {
@@ -107,7 +109,7 @@ describe('when the API knows of a move before DNS', () => {
     says.api = B;
     await clock.advance(3_000);
     expect(at()).toBe(B);
-    endpoint.report(B, 'usable');
+    endpoint.report(serviceAt(B), 'usable');
     // Longer than any cache keeps an answer, and than the quarantine.
     await clock.advance(300_000);
     expect([at(), endpoint.generation]).toEqual([B, 1]);
@@ -121,7 +123,7 @@ describe('when the API knows of a move before DNS', () => {
     fail(A);
     says.api = B;
     await clock.advance(3_000);
-    endpoint.report(B, 'usable');
+    endpoint.report(serviceAt(B), 'usable');
     says.api = A;
     await clock.advance(60_000);
     expect([at(), endpoint.generation]).toEqual([A, 2]);
@@ -132,7 +134,7 @@ describe('when the API knows of a move before DNS', () => {
     fail(A);
     says.api = B;
     await clock.advance(3_000);
-    endpoint.report(B, 'usable');
+    endpoint.report(serviceAt(B), 'usable');
     says.api = new Error('no route');
     await clock.advance(50_000);
     expect(at()).toBe(B);
@@ -154,8 +156,8 @@ describe('an API that lags behind DNS', () => {
     await clock.advance(1_500);
     expect(at()).toBe(B);
     // Suspicion: the API is asked, and still says what was.
-    endpoint.report(B, condition === 'usable' ? 'starting' : condition, new Error('not yet'));
-    if (condition === 'usable') endpoint.report(B, 'usable');
+    endpoint.report(serviceAt(B), condition === 'usable' ? 'starting' : condition, new Error('not yet'));
+    if (condition === 'usable') endpoint.report(serviceAt(B), 'usable');
     await clock.advance(20_000);
     expect(asked.api.length).toBeGreaterThan(condition === 'usable' ? 0 : 1);
     expect([at(), endpoint.generation]).toEqual([B, 1]);

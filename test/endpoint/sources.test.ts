@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Asking, type Received, Sources } from '../../src/endpoint/sources.js';
+import type { Received } from '../../src/endpoint/shared-source.js';
+import { type Asking, Sources } from '../../src/endpoint/sources.js';
 import { EipPoolError } from '../../src/errors.js';
 import { FakeClock } from '../fake-clock.js';
 import { A, B, failureOf, type Question, ScriptedResolver } from './scripted-resolver.js';
@@ -27,13 +28,16 @@ function of(...resolvers: readonly ScriptedResolver[]): (how?: Partial<Asking>) 
     resolvers,
     clock,
     lookupTimeoutMillis: 1_000,
+    intervalMillis: 1_000,
     signal: closing.signal,
     onAnswer: async (answer) => void received.push(answer),
+    doubts: () => false,
     onError: (error) => errors.push(error),
     onAside: (_error, { name }) => aside.push(name),
   });
   return async (how = {}) => {
-    await sources.ask({ forced: false, awaited: false, troubled: false, pressing: false, ...how });
+    const calm = { forced: false, awaited: false, troubled: false, pressing: false, withinMillis: 0 };
+    await sources.ask({ ...calm, woken: false, isFirst: false, ...how });
   };
 }
 const named = (): readonly string[] => received.map(({ answer }) => answer.addresses.join());

@@ -24,7 +24,8 @@ const events = {
   moved: { kind: 'moved' },
   'failed somewhere': { kind: 'failed', cause: 'new', everywhere: false },
   'failed everywhere': { kind: 'failed', cause: 'new', everywhere: true },
-  worked: { kind: 'worked' },
+  worked: { kind: 'worked', elsewhere: 'well' },
+  'worked on one port': { kind: 'worked', elsewhere: 'trouble' },
   closed: { kind: 'closed' },
 } satisfies Record<string, StateEvent>;
 
@@ -34,21 +35,25 @@ const TABLE: readonly (readonly [StateKind, keyof typeof events, StateKind])[] =
   ['resolving', 'failed somewhere', 'resolving'],
   ['resolving', 'failed everywhere', 'resolving'],
   ['resolving', 'worked', 'resolving'],
+  ['resolving', 'worked on one port', 'resolving'],
   ['steady', 'answered', 'steady'],
   ['steady', 'moved', 'steady'],
   ['steady', 'failed somewhere', 'suspect'],
   ['steady', 'failed everywhere', 'down'],
   ['steady', 'worked', 'steady'],
+  ['steady', 'worked on one port', 'steady'],
   ['suspect', 'answered', 'suspect'],
   ['suspect', 'moved', 'suspect'],
   ['suspect', 'failed somewhere', 'suspect'],
   ['suspect', 'failed everywhere', 'down'],
   ['suspect', 'worked', 'steady'],
+  ['suspect', 'worked on one port', 'suspect'],
   ['down', 'answered', 'down'],
   ['down', 'moved', 'suspect'],
   ['down', 'failed somewhere', 'down'],
   ['down', 'failed everywhere', 'down'],
   ['down', 'worked', 'steady'],
+  ['down', 'worked on one port', 'suspect'],
 ];
 
 describe('a state', () => {

@@ -131,6 +131,19 @@ describe('a nested transaction', () => {
     expect(log).toEqual(['BEGIN', 'COMMIT', 'release', 'BEGIN', 'COMMIT', 'release']);
   });
 
+  it('is one of the innermost function that still runs, whatever has ended inside of it', async () => {
+    await once(async (tx) => {
+      let left: Promise<unknown> | undefined;
+      await tx.transaction(async () => {
+        left = new Promise(setImmediate).then(() => once(async (inner) => await inner.query('left behind')));
+      });
+      await left;
+    });
+    expect(log.filter((what) => what === 'BEGIN' || what.startsWith('SAVEPOINT'))).toEqual([
+      ...['BEGIN', 'SAVEPOINT eip_pool_1', 'SAVEPOINT eip_pool_2'],
+    ]);
+  });
+
   it('has no isolation level or access mode of its own', async () => {
     const { error } = await settled(once(async () => await once(async () => {}, { isolationLevel: 'serializable' })));
     expect(error?.code).toBe('INVALID_OPTION');

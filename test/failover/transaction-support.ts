@@ -1,7 +1,7 @@
 import { type Resolution, type TransactionAdapter, Transactions } from '../../src/failover/transaction.js';
 import type { Scope } from '../../src/failover/transaction-scope.js';
 import type { TransactionOptions } from '../../src/failover/transaction-options.js';
-import { type Failure, failures, FakeSession, log } from './fake-session.js';
+import { type Failure, failures, FakeSession, held, log } from './fake-session.js';
 
 export interface Tx {
   query(sql: string): Promise<void>;
@@ -54,5 +54,6 @@ export const fail = (what: string, ...list: Failure[]): Failure => {
 export function reset(): void {
   log.length = 0;
   failures.clear();
+  held.clear();
   server.resolution = 'unknown';
 }

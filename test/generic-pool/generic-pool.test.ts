@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createPool, type Factory, type Pool, type Target } from '../../src/generic-pool/index.js';
 import { onServers } from '../mysql2/support.js';
+import { asInstance } from '../unusual-options.js';
 import { forget, lab, make, moveTo, mysqlFactory, pgFactory, pgPort, shut, useLab } from './support.js';
 
 const addressOf = ({ remoteAddress }: Socket): string => remoteAddress ?? '';
@@ -185,6 +186,15 @@ describe('what generic-pool does', () => {
     await Promise.all((await Promise.all(acquired)).map((socket) => pool.release(socket)));
   });
 
+  it('takes an instance of a class for its options', async () => {
+    const options = { host: lab.name, port: lab.port, max: 3, follow: { servers: lab.servers } };
+    const pool = createPool(byConnect, asInstance(options));
+    const socket = await pool.acquire();
+    expect([pool.max, pool.endpoint?.name, addressOf(socket)]).toEqual([3, lab.name, lab.hosts[0]!.address]);
+    await pool.release(socket);
+    await shut(pool);
+  });
+
   it('calls validate where testOnBorrow asks for it', async () => {
     let valid = true;
     const validate = async (): Promise<boolean> => valid;
@@ -207,6 +217,36 @@ describe('what generic-pool does', () => {
     expect(addressOf(await fixed.acquire())).toBe(lab.hosts[0]!.address);
     expect(() => make(byConnect, { port: -1 })).toThrow(/option port/);
     expect(() => make(byConnect, { failover: { drainMilis: 1 } as never })).toThrow(/did you mean/);
+  });
+
+  it('destroys once what is being made when the pool is cleared, and serves its caller with another', async () => {
+    const destroyed: Socket[] = [];
+    const destroy = async (socket: Socket): Promise<void> => {
+      destroyed.push(socket);
+      socket.destroy();
+    };
+    const pool = make({ ...byConnect, destroy }, { max: 1 });
+    const lease = pool.acquire();
+    await pool.clear();
+    const socket = await lease;
+    expect(destroyed.length).toBe(1);
+    expect(socket.destroyed).toBe(false);
+    await pool.release(socket);
+  });
+
+  it('serves who waits where clear() is not kept waiting for the end of drain()', async () => {
+    const pool = make(byConnect, { max: 1 });
+    const held = await pool.acquire();
+    const waiting = pool.acquire();
+    const drained = pool.drain();
+    await pool.clear();
+    await pool.destroy(held);
+    await pool.release(await waiting);
+    await drained;
+    // What was borrowed when it was cleared is in the pool, as with generic-pool, until it is cleared again.
+    expect([pool.size, pool.endpoint!.state]).toEqual([1, 'steady']);
+    await pool.clear();
+    expect([pool.size, pool.endpoint!.state]).toEqual([0, 'closed']);
   });
 
   it('closes what it follows when it is drained and cleared', async () => {

@@ -150,6 +150,31 @@ describe('stall', () => {
   });
 });
 
+describe('loseFlows', () => {
+  it('silences the connections that are open, for both sides and for good, and no later one', async () => {
+    const [old, closed] = [await dial(), await dial()];
+    await echo(old, 'before');
+    await lab.current.loseFlows();
+    old.socket.write('lost');
+    closed.socket.end();
+    await echo(await dial(), 'fresh');
+    expect([old.text(), closed.socket.readableEnded, lab.current.connections]).toEqual(['before', false, 3]);
+    lab.current.slow(0);
+    await echo(await dial(), 'as fresh');
+    expect(old.text()).toBe('before');
+  });
+
+  it('ends with restore, as a reset', async () => {
+    const [old, other] = [await dial(), await dial(lab.hosts[1]!.address)];
+    await lab.current.loseFlows();
+    const young = await dial();
+    await lab.current.restore();
+    expect(await old.ended).toBe('ECONNRESET');
+    await echo(young, 'young');
+    await echo(other, 'other');
+  });
+});
+
 describe('slow', () => {
   it('holds data and FIN back without losing their order', async () => {
     const client = await dial();

@@ -89,6 +89,32 @@ describe.skipIf(!probe.available)(`a lab in a network of its own${why}`, () => {
     });
   });
 
+  it('loses every packet of the flows that are open, and none of a new one, until restore resets them', async () => {
+    const out = await inside(
+      {},
+      `const [host] = lab.hosts;
+       const attempt = () => new Promise((resolve) => {
+         const socket = connect(lab.port, host.address, () => resolve(socket));
+         socket.on('error', (error) => (socket.code = error.code));
+       });
+       const old = await attempt();
+       await host.loseFlows();
+       old.write('lost');
+       const fresh = await attempt();
+       fresh.write('x');
+       await once(fresh, 'data');
+       const row = () => readFileSync('/proc/net/tcp', 'utf8').split('\\n').map((line) => line.trim().split(/\\s+/))
+         .find(([, local]) => local?.endsWith(':' + old.localPort.toString(16).toUpperCase().padStart(4, '0')));
+       // Unacknowledged bytes and retransmissions, as the kernel counts them.
+       while (Number(row()[6]) < 1) await new Promise((resolve) => setTimeout(resolve, 50));
+       out.during = { unacknowledged: parseInt(row()[4], 16), read: old.bytesRead };
+       await host.restore();
+       await new Promise((resolve) => old.once('close', resolve));
+       out.after = { code: old.code, fresh: fresh.destroyed };`,
+    );
+    expect(out).toEqual({ during: { unacknowledged: 4, read: 0 }, after: { code: 'ECONNRESET', fresh: false } });
+  });
+
   it('counts packets to an address outside, and lets none through', async () => {
     const out = await inside(
       {},

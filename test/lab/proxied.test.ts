@@ -110,6 +110,23 @@ describe('a host in front of a server', () => {
     client.destroy();
   });
 
+  it('leaves the server its session of a connection whose flow is lost', async () => {
+    const { client, upstream } = await both();
+    await lab.current.loseFlows();
+    const [unheard, ended] = [endOf(upstream), endOf(client)];
+    upstream.write('lost');
+    client.destroy();
+    const fresh = connect(lab.port, lab.current.address);
+    await expect.poll(() => arrived.length).toBe(2);
+    arrived[1]!.write('fresh');
+    expect(String((await once(fresh, 'data'))[0])).toBe('fresh');
+    expect([client.bytesRead, upstream.destroyed]).toEqual([0, false]);
+    await lab.current.restore();
+    expect(await unheard).toBe('ECONNRESET');
+    fresh.destroy();
+    void ended;
+  });
+
   it('when killed resets both sides', async () => {
     const { client, upstream } = await both();
     const ends = [endOf(client), endOf(upstream)];

@@ -6,6 +6,7 @@ import type { Pool } from '../../src/mysql2/index.js';
 import { MYSQL_EFFECTS } from '../../src/outcome/effects.js';
 import { onlyReads } from '../../src/outcome/reads.js';
 import {
+  ASKS_THE_SESSION,
   type Engine,
   ENGINES,
   FOLDER,
@@ -37,6 +38,7 @@ onServersWith('sequence', 'in a READ ONLY transaction of MariaDB', () => {
   beforeAll(async () => {
     lab = await startServers({ hosts: 1 });
     await lab.hosts[0]!.database.query('create sequence effects_s');
+    await lab.hosts[0]!.database.query('create table effects_auto (n int auto_increment primary key)');
     pool = makePool(lab);
     connection = (await lease(pool)).promise();
   }, 60_000);
@@ -56,6 +58,17 @@ onServersWith('sequence', 'in a READ ONLY transaction of MariaDB', () => {
     expect(onlyReads(sql, 'mysql')).toBe(false);
   });
 
+  it.each(ASKS_THE_SESSION)('after %j another session answers otherwise to %j', async (prepared, sql) => {
+    const [one, other] = [(await lease(pool)).promise(), (await lease(pool)).promise()];
+    const answer = async (on: PoolConnection): Promise<unknown> => (await on.query(sql))[0];
+    // Where the session remembers its last statement, that is this one.
+    await other.query('select 1');
+    await one.query(prepared);
+    expect(await answer(other)).not.toEqual(await answer(one));
+    expect(onlyReads(sql, 'mysql')).toBe(false);
+    for (const each of [one, other]) each.destroy();
+  });
+
   it('a lock and a variable outlive it: they belong to the session', async () => {
     await inReadOnly(connection, "select get_lock('eip_pool_2', 0), @eip_pool_2 := 7");
     const [rows] = await connection.query(
@@ -67,7 +80,7 @@ onServersWith('sequence', 'in a READ ONLY transaction of MariaDB', () => {
   it.each([
     'select 1',
     'select @@port',
-    'show tables',
+    'show databases',
     '(select 1)',
     'with a as (select 1) select * from a',
     'values (1)',

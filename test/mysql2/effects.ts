@@ -23,6 +23,25 @@ export const ON_MARIADB: readonly (readonly [entry: string, sql: string])[] = [
   ['wsrep_last_*', 'select wsrep_last_written_gtid(), wsrep_last_seen_gtid()'],
 ];
 
+/** What the session has, and another one has otherwise: prepared by the first statement, shown by the second. */
+export const ASKS_THE_SESSION: readonly (readonly [prepared: string, sql: string])[] = [
+  ['do 1', 'select connection_id() as v'],
+  ['insert into effects_auto values ()', 'select last_insert_id() as v'],
+  ['insert into effects_auto values ()', 'select @@last_insert_id as v'],
+  ['insert into effects_auto values ()', 'select @@identity as v'],
+  ['select 1 union select 2', 'select found_rows() as v'],
+  ['insert into effects_auto values (), ()', 'select row_count() as v'],
+  ["select cast('a' as signed)", 'select @@warning_count as v'],
+  ["select cast('a' as signed)", 'show warnings'],
+  ["select cast('a' as signed)", 'show count(*) warnings'],
+  ['set @eip_pool = 7', 'select @eip_pool as v'],
+  ["set sql_mode = 'ANSI_QUOTES'", 'select @@sql_mode as v'],
+  ["set sql_mode = 'ANSI_QUOTES'", 'select @@session.sql_mode as v'],
+  ["set sql_mode = 'ANSI_QUOTES'", "show variables like 'sql_mode'"],
+  ['show tables', "show session status like 'Com_show_tables'"],
+  ['set profiling = 1', 'select @@profiling as v'],
+];
+
 /** What READ ONLY refuses by itself on this server; the list names it for servers that do not. */
 export const REFUSED: readonly (readonly [entry: string, sql: string])[] = [
   ['nextval', 'select nextval(effects_s)'],

@@ -46,6 +46,25 @@ onServers('a pool of mysql2 that ends', () => {
       expect(pool.endpoint!.state).toBe('closed');
     });
 
+    it('fails the second time as in mysql2, and the first call waits for its connections all the same', async () => {
+      const pool = makePool(lab, { connectionLimit: 1 });
+      const told: string[] = [];
+      pool.getConnection((error) => told.push(error?.message ?? 'got one'));
+      const first = new Promise<void>((resolve) => {
+        pool.end(() => {
+          told.push('ended');
+          resolve();
+        });
+      });
+      const second = await settled(
+        new Promise<void>((resolve, reject) => pool.end((e) => (e ? reject(e) : resolve()))),
+      );
+      expect(second.error?.message).toBe("Can't add new command when connection is in closed state");
+      expect(told).toEqual([]);
+      await first;
+      expect(told).toEqual(['Pool is closed.', 'ended']);
+    });
+
     it('settles everybody while no server takes a connection', async () => {
       const pool = makePool(lab, { connectionLimit: 2 });
       await fill(pool, 2);

@@ -335,6 +335,17 @@ onServers('a pool of mysql2', () => {
       expect([told, countsOf(pool).total]).toEqual([1, 1]);
     });
 
+    it('tells one without a callback of its error and its end once', async () => {
+      make({ connectionLimit: 1 });
+      const events: string[] = [];
+      const query = pool.query({ sql: 'select sleep(30)', timeout: 50 });
+      for (const event of ['error', 'end']) query.on(event, () => events.push(event));
+      await new Promise((resolve) => query.once('end', resolve));
+      // Its connection, which nobody can use any more, has been closed by then.
+      expect(await serverOf(pool)).toBe(portOf(lab, 0));
+      expect(events).toEqual(['error', 'end']);
+    });
+
     it('on a lease leaves the lease to its caller, and no later caller gets a connection that hangs', async () => {
       make({ connectionLimit: 1 });
       const held = await lease(pool);

@@ -33,7 +33,7 @@ onServers('the private members of mysql2', () => {
     connection.release();
     expect([internals.hasFree(pool), internals.isFree(pool, connection)]).toEqual([true, true]);
     internals.takeOut(pool, connection);
-    expect(internals.counts(pool)).toEqual({ total: 0, idle: 0, waiting: 0 });
+    expect(internals.counts(pool)).toEqual({ total: 0, idle: 0 });
     internals.putBack(pool, [connection]);
     expect(internals.counts(pool).total).toBe(1);
     connection.destroy();
@@ -47,22 +47,27 @@ onServers('the private members of mysql2', () => {
   });
 
   it('_connectionQueue: or callers would not be served after a failover, nor fail at their deadline', async () => {
-    const held = [await lease(), await lease()];
+    const other = mysql2.createPool({
+      host: lab.hosts[0]!.address,
+      port: lab.port,
+      ...lab.connection,
+      connectionLimit: 1,
+    });
+    const queue: internals.GetCallback[] = [];
+    internals.installQueue(other, queue);
+    const held = await leaseOf(other as never);
     const served: unknown[] = [];
     const callback = (error: unknown, connection: mysql2.PoolConnection): void => {
       served.push(error);
       connection?.release();
     };
-    pool.getConnection(callback);
-    expect(internals.newestWaiting(pool)).toBe(callback);
-    internals.unqueue(pool, callback);
-    expect(internals.waiting(pool)).toEqual([]);
-    internals.queueAt(pool, 0, callback);
-    internals.takeOut(pool, held[0]!);
-    internals.pulse(pool, (next) => pool.getConnection(next));
+    other.getConnection(callback);
+    expect([queue, internals.hasRoom(other)]).toEqual([[callback], false]);
+    held.release();
     await expect.poll(() => served).toEqual([null]);
-    held[0]!.destroy();
-    held[1]!.release();
+    expect(internals.hasRoom(other)).toBe(true);
+    await end(other as never);
+    expect(internals.hasRoom(other)).toBe(false);
   });
 
   it('_closed: or a pool that was ended would go on making connections', async () => {
@@ -89,19 +94,23 @@ onServers('the private members of mysql2', () => {
     const connection = await lease();
     const stream = connection.query('select sleep(30)').stream();
     const failed = new Promise((resolve) => stream.once('error', resolve));
+    const queued = connection.query('select 1');
+    const ended = new Promise((resolve) => queued.once('error', resolve));
     const error = new Error('cut');
-    internals.failStreaming(connection, error);
-    expect(await failed).toBe(error);
+    internals.onFailure(connection, { failed: () => {}, refused: () => {} });
     connection.on('error', () => {});
-    connection.destroy();
+    internals.breakOff(connection, error);
+    expect([await failed, await ended]).toEqual([error, error]);
   });
 
-  it('Connection.prototype.end: or an idle connection would leave without a goodbye', async () => {
+  it('Connection.prototype.end and _closing: or an idle connection would leave without a goodbye, or be missed', async () => {
     const connection = await lease();
     internals.takeOut(pool, connection);
     const ended = new Promise((resolve) => connection.once('end', resolve));
+    expect(internals.hasSaidGoodbye(connection)).toBe(false);
     internals.quit(driver, connection);
     await ended;
+    expect(internals.hasSaidGoodbye(connection)).toBe(true);
   });
 
   it('config.connectionConfig, which is copied for each connection: or one pool’s log-ins would time out', async () => {
@@ -118,25 +127,18 @@ onServers('the private members of mysql2', () => {
     expect(internals.settingsOf(other).connectionConfig.connectTimeout).toBe(10_000);
   });
 
-  it('_connectionQueue again: or a caller whose attempt failed would lose his turn', async () => {
-    const held = [await lease(), await lease()];
-    const callbacks = Array.from({ length: 4 }, () => () => {});
-    for (const callback of callbacks.slice(0, 3)) pool.getConnection(callback);
-    internals.queueAt(pool, 1, callbacks[3]!);
-    const [a, b, c, d] = callbacks;
-    expect(internals.waiting(pool)).toEqual([a, d, b, c]);
-    for (const callback of callbacks) internals.unqueue(pool, callback);
-    for (const connection of held) connection.release();
-  });
-
   for (const compress of [false, true]) {
     it(`packetParser, _notifyError and addCommand${compress ? ', compressed' : ''}: or nobody would hear of what failed`, async () => {
       const other = mysql2.createPool({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection, compress });
       const connection = await leaseOf(other as never);
       const seen: unknown[] = [];
-      internals.onFailure(connection, ({ sql, query }, told, error) => {
-        seen.push(sql ?? query, typeof told);
-        told?.(error);
+      const refused: unknown[] = [];
+      internals.onFailure(connection, {
+        failed: ({ sql, query }, told, error) => {
+          seen.push(sql ?? query, typeof told);
+          told?.(error);
+        },
+        refused: ({ sql, query }, error) => refused.push(sql ?? query, error.code),
       });
       const statements = connection.promise();
       await statements.query('select 1');
@@ -150,6 +152,9 @@ onServers('the private members of mysql2', () => {
         undefined,
       ]);
       expect(seen.splice(0)).toEqual(['oops', 'function', 'oops', 'function']);
+      expect(new Set(refused.splice(0))).toEqual(new Set(['oops', 'ER_PARSE_ERROR']));
+      await new Promise((resolve) => connection.query('wrong').once('error', resolve));
+      expect([refused.slice(-2), seen]).toEqual([['wrong', 'ER_PARSE_ERROR'], []]);
       const streamed = connection.query({ sql: 'select sleep(5)', timeout: 100 }).on('error', () => {});
       await new Promise((resolve) => streamed.once('error', resolve));
       expect(seen.splice(0)).toEqual(['select sleep(5)', 'undefined']);
@@ -181,8 +186,10 @@ onServers('the private members of mysql2', () => {
     const callback = (): void => {};
     const queues = (options: mysql2.PoolOptions): boolean => {
       const other = mysql2.createPool({ host: lab.hosts[0]!.address, ...options });
+      const queue: internals.GetCallback[] = [];
+      internals.installQueue(other, queue);
       const queued = internals.queueLast(other, callback);
-      expect(internals.waiting(other)).toEqual(queued ? [callback] : []);
+      expect(queue).toEqual(queued ? [callback] : []);
       return queued;
     };
     expect([{}, { queueLimit: 1 }, { waitForConnections: false }].map(queues)).toEqual([true, false, false]);

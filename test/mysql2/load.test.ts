@@ -11,6 +11,7 @@ import {
   makePool,
   moved,
   onServers,
+  onServersWith,
   portOf,
   resetLab,
   serverOf,
@@ -112,6 +113,18 @@ onServers('a pool of mysql2 under load, or before a planned switch', () => {
       pool.resume();
       await Promise.all(work);
       expect(order).toEqual([1, 2, 3, 4]);
+    });
+
+    onServersWith('COM_RESET_CONNECTION', 'whose connections are reset as they are given back,', () => {
+      it('resolves with the last release', async () => {
+        pool = makePool(lab, { connectionLimit: 1, resetOnRelease: true });
+        const leased = await lease(pool);
+        const pausing = pool.pause();
+        leased.release();
+        await pausing;
+        expect(countsOf(pool).idle).toBe(1);
+        pool.resume();
+      });
     });
 
     it('ends with an error if it is over before the leases are back', async () => {

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
-import type { Pool, PoolOptions } from '../../src/mysql2/index.js';
+import { createPool, type Pool, type PoolOptions } from '../../src/mysql2/index.js';
 import { afterFailures, CALLERS, inOrder, POOLS, served } from '../order-support.js';
+import { startLogins } from './logins.js';
 import { countsOf, end, fill, kill, lease, makePool, next, onServers, resetLab, startServers } from './support.js';
 
 let lab: Lab;
@@ -91,4 +92,25 @@ onServers('callers keep their order though attempts fail', () => {
     await database.query('set global read_only = 0');
     expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
   });
+});
+
+it('where a connection cannot be dialled yet, the first caller who waits takes one that another gives back', async () => {
+  const logins: (() => void)[] = [];
+  const server = await startLogins({ onLogin: (letIn) => void logins.push(letIn) });
+  const pool = createPool({ host: 'localhost', port: server.port, user: 'u', connectionLimit: 4 });
+  const callers = Array.from({ length: 5 }, async () => await lease(pool));
+  await expect.poll(() => logins.length).toBe(1);
+  logins[0]!();
+  const first = await callers[0]!;
+  // Two may log in now, and do not come to an end; one has to wait for them, and one for its turn. All keep their order.
+  await expect.poll(() => logins.length).toBe(3);
+  first.release();
+  expect(await callers[1]).toBe(first);
+  first.release();
+  expect(await callers[2]).toBe(first);
+  first.release();
+  for (const login of logins.slice(1)) login();
+  for (const leased of await Promise.all(callers.slice(3))) leased.release();
+  await end(pool);
+  server.close();
 });

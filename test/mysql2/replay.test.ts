@@ -84,6 +84,39 @@ onServers('a statement of a pool whose connection is lost', () => {
     ]);
   });
 
+  it('that reads is answered before those who came since', async () => {
+    make({ connectionLimit: 1 });
+    await fill(pool, 1);
+    const served: string[] = [];
+    const run = (who: string, sql: string): Promise<void> =>
+      pool
+        .promise()
+        .query(sql, [oldPort()])
+        .then(() => void served.push(who));
+    const read = run('read', SLOW);
+    const others = Array.from({ length: 4 }, () => run('other', 'select ?'));
+    await failOver(read);
+    await Promise.all(others);
+    // One of them had a connection made for it as soon as there was room.
+    expect(served.indexOf('read')).toBeLessThanOrEqual(1);
+  });
+
+  it('that reads takes nobody’s place: all who wait are answered, and nobody twice', async () => {
+    make({ connectionLimit: 2 });
+    await fill(pool, 2);
+    const ask = (n: number): Promise<unknown> => settled(pool.promise().query(SLOW, [oldPort()])).then(() => n);
+    const work = Promise.all(Array.from({ length: 12 }, (_, n) => ask(n)));
+    await expect.poll(() => running(0)).toBe(2);
+    // By the time at which they may be run again, others have taken all places.
+    const down = next(pool.endpoint!, 'down');
+    lab.hosts[0]!.kill();
+    await down;
+    await lab.move(lab.hosts[1]!);
+    expect(await work).toHaveLength(12);
+    expect(replays).toHaveLength(2);
+    expect(countsOf(pool)).toMatchObject({ waiting: 0 });
+  });
+
   it('that reads is repeated where its server fell silent and was judged dead', async () => {
     make({ failover: { silenceMillis: 250, probeTimeoutMillis: 250, drainMillis: 60_000 } });
     await fill(pool, 1);
@@ -176,6 +209,17 @@ onServers('a statement of a pool whose connection is lost', () => {
     )) as [{ id: number }];
     await lab.hosts[0]!.database.query(`kill ${id}`);
     expect(outcomeOf((await result).error)).toBe('unknown');
+    expect(replays).toEqual([]);
+  });
+
+  it.each([
+    ['select @@last_insert_id, sleep(if(@@port = ?, 30, 0))'],
+    ['select connection_id(), sleep(if(@@port = ?, 30, 0))'],
+    ["select 1 --\x01 ' \n , get_lock('a', 0), sleep(if(@@port = ?, 30, 0)) -- '"],
+  ])('is not repeated where another session would answer otherwise, or do more: %j', async (sql) => {
+    make();
+    await fill(pool, 1);
+    expect(outcomeOf((await failOver(pool.promise().query(sql, [oldPort()]))).error)).toBe('unknown');
     expect(replays).toEqual([]);
   });
 

@@ -1,9 +1,13 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import mysql2 from 'mysql2';
-import promise2 from 'mysql2/promise';
+import promise2, { type Connection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { follow } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import mysql, * as named from '../../src/mysql2/index.js';
 import promise from '../../src/mysql2/promise.js';
+import { asInstance, withHiddenPassword } from '../unusual-options.js';
 import {
   configOf,
   countsOf,
@@ -21,7 +25,8 @@ import {
 
 describe('the exports of eip-pool/mysql2', () => {
   it('are those of mysql2, with what connects replaced', () => {
-    const replaced = ['Pool', 'PoolCluster', 'createPool', 'createPoolCluster', 'createConnection', 'connect'];
+    const makers = ['createPool', 'createPoolCluster', 'createConnection'];
+    const replaced = ['Pool', 'PoolCluster', 'connect', ...makers, ...makers.map((name) => `${name}Promise`)];
     const [stock, own] = [mysql2, mysql].map((module) => module as unknown as Record<string, unknown>);
     for (const key of Object.keys(Object.getOwnPropertyDescriptors(mysql2))) {
       expect(own![key] === stock![key], key).toBe(!replaced.includes(key));
@@ -29,6 +34,10 @@ describe('the exports of eip-pool/mysql2', () => {
     expect((named as unknown as typeof mysql2).escape).toBe(mysql2.escape);
     expect(promise.escape).toBe(promise2.escape);
     expect(promise.createPool).not.toBe(promise2.createPool);
+    const { createPoolPromise } = mysql as unknown as Pick<typeof promise, never> & {
+      readonly createPoolPromise: typeof promise.createPool;
+    };
+    expect(createPoolPromise({ host: 'db.example.com' }).pool).toMatchObject({ endpoint: { name: 'db.example.com' } });
   });
 
   it('an address or a socket’s path is exactly mysql2', async () => {
@@ -204,6 +213,25 @@ onServers('what mysql2 does, on a pool that follows', () => {
     expect(await serverOf(pool)).toBe(portOf(lab, 1));
   });
 
+  it.each([
+    ['an instance of a class', asInstance],
+    ['an object that hides its password', withHiddenPassword],
+  ])('takes for its options %s', async (_, unusual) => {
+    const { connectionLimit: _limit, ...one } = configOf(lab);
+    const [pool, cluster] = [promise.createPool(unusual(configOf(lab))), promise.createPoolCluster()];
+    cluster.add('named', unusual(configOf(lab)));
+    ends.push(
+      () => pool.end(),
+      () => cluster.end(),
+    );
+    const connection = await promise.createConnection(unusual(one));
+    const node = await cluster.getConnection('named');
+    const servers = [await serverOf(pool), await serverOf(connection), await serverOf(node)];
+    expect(servers).toEqual([portOf(lab, 0), portOf(lab, 0), portOf(lab, 0)]);
+    node.release();
+    await connection.end();
+  });
+
   it('clusters follow the name in each of their pools', async () => {
     const [callback, promised] = [mysql.createPoolCluster(), promise.createPoolCluster()];
     const config = configOf(lab, { follow: { intervalMillis: 100 } });
@@ -227,6 +255,27 @@ onServers('what mysql2 does, on a pool that follows', () => {
     expect(await portBy('fixed')).toEqual([portOf(lab, 0), portOf(lab, 0)]);
     await promised.end();
     await new Promise<void>((resolve) => callback.end(() => resolve()));
+  });
+
+  it('one connection whose caller ends it is no reason to ask the name; one that the server ends is', async () => {
+    const endpoint = follow(lab.name, { servers: lab.servers });
+    ends.push(async () => endpoint.close());
+    const suspects: unknown[] = [];
+    endpoint.on('suspect', ({ cause }) => suspects.push(cause));
+    const { connectionLimit: _, follow: _f, host: _h, ...options } = configOf(lab);
+    const connections = [1, 2].map(() => promise.createConnection({ ...options, endpoint }));
+    const [ended, killed] = (await Promise.all(connections)) as [Connection, Connection];
+    const closed = (connection: Connection): Promise<unknown> =>
+      once((connection as unknown as { connection: { stream: Socket } }).connection.stream, 'close');
+    const left = closed(ended);
+    await ended.end();
+    await left;
+    expect(suspects).toEqual([]);
+    killed.on('error', () => {});
+    const dies = closed(killed);
+    await lab.hosts[0]!.database.query(`kill ${killed.threadId}`);
+    await dies;
+    expect(suspects).toHaveLength(1);
   });
 
   it('one connection connects where the name points, and ends after drainMillis when the name leaves', async () => {

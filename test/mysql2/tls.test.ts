@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
 import { createPool, type Pool } from '../../src/mysql2/index.js';
@@ -38,6 +38,31 @@ onServersWith('TLS 1.2', 'TLS of a mysql2 pool', () => {
   it('verifies the name while an address is dialled', async () => {
     const pool = makePool(lab, { ssl: { ca: cert, verifyIdentity: true } });
     expect(await isEncrypted(pool)).toBe(true);
+    await end(pool);
+  });
+
+  it('a statement that takes long outlives a certificate that is rotated, which no new connection trusts', async () => {
+    const ssl = { ca: cert, verifyIdentity: true };
+    const pool = makePool(lab, { connectionLimit: 1, ssl, failover: { silenceMillis: 250, replay: 'none' } });
+    await fill(pool, 1);
+    const { database } = lab.hosts[0]!;
+    const [paths] = await database.query<{ crt: string; key: string }>('select @@ssl_cert as crt, @@ssl_key as `key`');
+    const rotate = async (name: string): Promise<void> => {
+      for (const end of ['crt', 'key'] as const) writeFileSync(paths![end], fixture(`${name}.${end}`));
+      await database.query('flush ssl');
+    };
+    const newConnection = async (): Promise<string | undefined> => {
+      const other = makePool(lab, { connectionLimit: 1, ssl });
+      const { error } = await settled(other.promise().query('select 1'));
+      await end(other);
+      return error?.code;
+    };
+    await rotate('rotated');
+    expect(await newConnection()).toMatch(/HANDSHAKE_SSL_ERROR|SELF_SIGNED|UNABLE_TO_VERIFY/);
+    expect((await settled(pool.promise().query('select sleep(4)'))).error).toBeUndefined();
+    expect(pool.endpoint!.state).toBe('steady');
+    await rotate('tls');
+    expect(await newConnection()).toBeUndefined();
     await end(pool);
   });
 

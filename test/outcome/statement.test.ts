@@ -22,6 +22,12 @@ describe('one statement', () => {
     'WITH x AS (SELECT 1) UPDATE t SET a = 1',
     'SELECT $1::int',
     'docall()',
+    "SELECT '/* a */'",
+    "/* it's; fine */ SELECT 'a /* b' -- */ ; c",
+    'SELECT $a$ $A$; $a$',
+    String.raw`SELECT 'C:\dir;\file'`,
+    'SELECT $1$$;$$',
+    'SELECT 0x1F, 1_000, 1.5e-7, .5, 1..2',
   ])('is %j', (text) => {
     expect(isSingleStatement(text)).toBe(true);
   });
@@ -37,8 +43,16 @@ describe('one statement', () => {
     'SELECT 1 -- ends at a carriage return\r; DELETE FROM t',
     'SELECT a$b$ FROM t; DELETE FROM t; SELECT a$b$',
     String.raw`SELECT naïe'\'; DELETE FROM t; --'`,
+    "INSERT INTO t VALUES ($a$ $A$ ' $a$); INSERT INTO t VALUES (2) --'",
+    'SELECT 1$$ $$; DELETE FROM t',
+    String.raw`SELECT U&'\'; DELETE FROM t; --'`,
+    "SELECT e'a' 'b'; DELETE FROM t",
   ])('is not %j, which is several', (text) => {
     expect(isSingleStatement(text)).toBe(false);
+  });
+
+  it.each(['execute immediate x', 'EXECUTE stmt', 'call p()', 'do sleep(1)'])('is not MySQL’s %j either', (text) => {
+    expect(isSingleStatement(text, 'mysql')).toBe(false);
   });
 
   it.each(['CALL p()', 'call p()', 'DO $$ BEGIN COMMIT; END $$', '/* x */ do $$x$$', '-- x\nCALL p()', 'CALL/**/p()'])(
@@ -59,7 +73,11 @@ describe('one statement', () => {
     'SELECT $a$open$b$',
     'SELECT 1 /* open',
     '/* a /* b */ SELECT 1',
-    "SELECT '/* a */'",
+    'SELECT 1e$$;$$',
+    "SELECT 1e'\\''",
+    "SELECT '\0'; DELETE FROM t",
+    'SELECT \0 1',
+    String.raw`SELECT \; DELETE FROM t`,
   ])('is not %j, in doubt', (text) => {
     expect(isSingleStatement(text)).toBe(false);
   });

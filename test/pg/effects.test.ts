@@ -9,6 +9,7 @@ import type { Lab, LabHost } from '../../src/lab/index.js';
 import { postgres } from '../chaos/dialect.js';
 import { clientTo, Replication, REPLICATION_SETTINGS } from '../chaos/replication.js';
 import {
+  ASKS_THE_SESSION,
   BY_THEMSELVES,
   HARMLESS,
   NOT_FOR_CLIENTS,
@@ -145,6 +146,21 @@ describe('READ ONLY lets pass, with an effect that stays,', () => {
     expect(await sleeping).toMatchObject({ code: /cancel/.test(name) ? '57014' : '57P01' });
     expect(onlyReads(sql, 'postgres')).toBe(false);
     await victim.end().catch(() => {});
+  });
+});
+
+describe('another session answers otherwise, or not at all,', () => {
+  it.each(ASKS_THE_SESSION)('after %j to %j', async (prepared, sql) => {
+    const [one, other] = [await superuser(lab), await superuser(lab)];
+    const answer = async (on: pg.Client): Promise<unknown> =>
+      await on.query<Record<string, unknown>>(sql).then(
+        ({ rows }) => rows.map((row) => Object.values(row)),
+        ({ message }: Error) => message,
+      );
+    await one.query(prepared);
+    expect(await answer(other)).not.toEqual(await answer(one));
+    expect(onlyReads(sql, 'postgres')).toBe(false);
+    await Promise.all([one.end(), other.end()]);
   });
 });
 

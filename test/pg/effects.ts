@@ -79,6 +79,23 @@ export const PASSES: readonly string[] = [
 /** What the session did before: on another one they fail, or answer otherwise. */
 export const OF_THE_SESSION: readonly string[] = ["select currval('q') as v", 'select lastval() as v'];
 
+/** What the session has, and another one has otherwise or not at all: prepared by the first statement, shown by the second. */
+export const ASKS_THE_SESSION: readonly (readonly [prepared: string, sql: string])[] = [
+  ['select 1', 'select pg_backend_pid() as v'],
+  ['select 1', 'select inet_client_port() as v'],
+  ['create temp table mine (n int)', 'select pg_my_temp_schema() as v'],
+  ['create temp table mine (n int)', 'select count(*)::int as v from pg_temp.mine'],
+  ["set app.tenant = '7'", "select current_setting('app.tenant', true) as v"],
+  ["set app.tenant = '7'", 'show app.tenant'],
+  ["set work_mem = '7MB'", "select setting as v from pg_settings where name = 'work_mem'"],
+  ["set work_mem = '7MB'", 'show work_mem'],
+  ['listen news', 'select pg_listening_channels() as v'],
+  ['prepare p as select 1', 'select name as v from pg_prepared_statements'],
+  ['declare c cursor with hold for select 7', "select cursor_to_xml('c', 1, true, true, '')::text as v"],
+  ['declare c cursor with hold for select 7', 'select name as v from pg_cursors'],
+  ['select from far limit 1', 'select count(*)::int as v from postgres_fdw_get_connections()'],
+];
+
 /** On a standby, where every transaction is read-only. */
 export const ON_A_STANDBY: readonly (readonly [sql: string, witness: string])[] = [
   ['select pg_wal_replay_pause() as v', 'select pg_is_wal_replay_paused() as v'],
@@ -123,11 +140,11 @@ export const REFUSED: readonly string[] = [
 /** Volatile, and let pass, but nothing of it stays: the functions of PostgreSQL 18 and of its extensions. */
 export const HARMLESS: ReadonlySet<string> = new Set(
   `
-  amvalidate array_sample array_shuffle clock_timestamp current_query currtid2 cursor_to_xml cursor_to_xmlschema
+  amvalidate array_sample array_shuffle clock_timestamp current_query currtid2
   gen_random_uuid loread pg_available_wal_summaries pg_blocking_pids pg_collation_actual_version
   pg_control_checkpoint pg_control_init pg_control_recovery pg_control_system pg_current_logfile
   pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn pg_database_collation_actual_version
-  pg_database_size pg_get_aios pg_get_backend_memory_contexts pg_get_loaded_modules pg_get_multixact_members
+  pg_database_size pg_get_aios pg_get_loaded_modules pg_get_multixact_members
   pg_get_sequence_data pg_get_shmem_allocations pg_get_shmem_allocations_numa pg_get_wait_events
   pg_get_wal_replay_pause_state pg_get_wal_resource_managers pg_get_wal_summarizer_state pg_hba_file_rules
   pg_ident_file_mappings pg_indexes_size pg_is_in_recovery pg_is_wal_replay_paused
@@ -138,11 +155,7 @@ export const HARMLESS: ReadonlySet<string> = new Set(
   pg_read_file pg_relation_size pg_safe_snapshot_blocking_pids pg_sequence_last_value pg_show_all_file_settings
   pg_show_replication_origin_status pg_sleep pg_sleep_for pg_sleep_until pg_stat_clear_snapshot pg_stat_file
   pg_stat_force_next_flush pg_stat_get_backend_io pg_stat_get_backend_wal pg_stat_get_io
-  pg_stat_get_recovery_prefetch pg_stat_get_xact_blocks_fetched pg_stat_get_xact_blocks_hit
-  pg_stat_get_xact_function_calls pg_stat_get_xact_function_self_time pg_stat_get_xact_function_total_time
-  pg_stat_get_xact_numscans pg_stat_get_xact_tuples_deleted pg_stat_get_xact_tuples_fetched
-  pg_stat_get_xact_tuples_hot_updated pg_stat_get_xact_tuples_inserted pg_stat_get_xact_tuples_newpage_updated
-  pg_stat_get_xact_tuples_returned pg_stat_get_xact_tuples_updated pg_stat_have_stats pg_table_size
+  pg_stat_get_recovery_prefetch pg_stat_have_stats pg_table_size
   pg_tablespace_size pg_total_relation_size pg_wal_summary_contents pg_xact_commit_timestamp
   pg_xact_commit_timestamp_origin pg_xact_status random random_normal timeofday txid_status uuidv4 uuidv7
 
@@ -156,9 +169,8 @@ export const HARMLESS: ReadonlySet<string> = new Set(
   pg_get_wal_record_info pg_get_wal_records_info pg_get_wal_stats pg_prewarm pg_relpages pg_stat_statements
   pg_stat_statements_info pg_visibility pg_visibility_map pg_visibility_map_summary pgp_pub_encrypt
   pgp_pub_encrypt_bytea pgp_sym_encrypt pgp_sym_encrypt_bytea pgrowlocks pgstatginindex pgstathashindex pgstatindex
-  pgstattuple pgstattuple_approx plpgsql_call_handler plpgsql_validator postgres_fdw_get_connections
-  postgres_fdw_handler postgres_fdw_validator ssl_cipher ssl_client_cert_present ssl_client_dn ssl_client_dn_field
-  ssl_client_serial ssl_extension_info ssl_is_used ssl_issuer_dn ssl_issuer_field ssl_version tuple_data_split
+  pgstattuple pgstattuple_approx plpgsql_call_handler plpgsql_validator
+  postgres_fdw_handler postgres_fdw_validator tuple_data_split
   uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 verify_heapam xslt_process`.match(/\w+/g),
 );
 

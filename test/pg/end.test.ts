@@ -144,7 +144,7 @@ describe('a process', () => {
     const { stdout } = await run(
       process.execPath,
       script(`
-        const pool = new Pool({ ...config, failover: { deadlineMillis: 200, drainMillis: 0 } });
+        const pool = new Pool({ ...config, failover: { deadlineMillis: 5_000, drainMillis: 0 } });
         const client = await pool.connect();
         process.stdin.once('data', () => {});
         const { rows } = await client.query('select pg_backend_pid() as pid');

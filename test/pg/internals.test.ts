@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
+import { WAITED } from '../../src/pg/driver-words.js';
 import * as internals from '../../src/pg/internals.js';
 import { settled, startServers } from './support.js';
 
@@ -40,19 +41,34 @@ describe('the private members of pg-pool', () => {
   });
 
   it('_pendingQueue and _pulseQueue: or callers would not be served after a failover, or by end()', async () => {
-    const held = await Promise.all([pool.connect(), pool.connect()]);
-    const waiting = pool.connect();
-    const [item] = internals.waiting(pool);
-    expect(internals.unqueue(pool, item)).toEqual([item]);
-    expect(pool.waitingCount).toBe(0);
-    internals.queueBefore(pool, item!, () => true);
-    internals.takeOut(pool, held[0]);
-    internals.pulse(pool);
+    const other = new pg.Pool({ ...pool.options, max: 2, password: lab.connection!.password });
+    const queue = internals.installQueue(other);
+    const held = await Promise.all([other.connect(), other.connect()]);
+    const waiting = other.connect();
+    expect([queue.length, other.waitingCount]).toEqual([1, 1]);
+    const item = queue.last!;
+    expect(queue.remove(item)).toBe(true);
+    expect(other.waitingCount).toBe(0);
+    queue.queueAgain(item);
+    internals.takeOut(other, held[0]);
+    internals.pulse(other);
     (await waiting).release();
-    internals.closeClient(pool, held[0]);
+    internals.closeClient(other, held[0]);
     held[1].release();
-    const refused = settled(new Promise((_, reject) => reject(new Error('x'))));
-    expect((await refused).error?.message).toBe('x');
+    await other.end();
+  });
+
+  it('_pendingQueue again: or a caller whose time is over would be served after it was told so', async () => {
+    const options = { ...pool.options, max: 1, password: lab.connection!.password };
+    const other = new pg.Pool(options);
+    const queue = internals.installQueue(other);
+    const held = await other.connect();
+    other.options.connectionTimeoutMillis = 50;
+    const outcomes = await Promise.all([settled(other.connect()), settled(other.connect())]);
+    expect(outcomes.map(({ error }) => error?.message)).toEqual(outcomes.map(() => WAITED));
+    expect(queue.length).toBe(0);
+    held.release();
+    await other.end();
   });
 
   it('_clients again: or end() would not wait for leases that drain', async () => {

@@ -123,6 +123,23 @@ describe('pause() and resume()', () => {
     expect(order).toEqual([1, 2, 3]);
   });
 
+  it.each([
+    ['deadlineMillis', { failover: { deadlineMillis: 300 } }],
+    ['connectionTimeoutMillis', { connectionTimeoutMillis: 300 }],
+  ])('keep nobody longer than %s, though the pool has an address and follows no name', async (_, extra) => {
+    const fixed = { host: lab.hosts[0]!.address, port: lab.port, ...lab.connection, max: 1, ...extra };
+    pool = new Following(fixed);
+    const before = settled(pool.pause().then(() => pool.query('select 1')));
+    const message = expect.stringContaining('the pool is paused, and was not resumed for') as string;
+    expect((await before).error).toMatchObject({ code: 'DEADLINE_EXCEEDED', message });
+    const held = settled(serverOf(pool));
+    pool.resume();
+    expect(await held).toEqual({ value: portOf(lab, 0) });
+    void pool.pause();
+    const idle = settled(pool.query('select 1'));
+    expect((await idle).error?.message).toContain('timeout exceeded when trying to connect');
+  });
+
   it('keep nobody longer than his deadline, and end() lets everybody go', async () => {
     pool = makePool(lab, { failover: { deadlineMillis: 300 } });
     await fill(pool, 1);

@@ -66,3 +66,23 @@ describe('callers keep their order though attempts fail', () => {
     expect(await Promise.all(orders)).toEqual(pools.map(() => inOrder));
   });
 });
+
+it('where a connection cannot be dialled yet, the first caller who waits takes one that another gives back', async () => {
+  const passwords: ((password: string) => void)[] = [];
+  const password = (): Promise<string> => new Promise((resolve) => passwords.push(resolve));
+  pools = [makePool(lab, { max: 4, password })];
+  const [pool] = pools as [Pool];
+  const callers = Array.from({ length: 5 }, async () => await pool.connect());
+  await expect.poll(() => passwords.length).toBe(1);
+  passwords[0]!(lab.connection!.password);
+  const first = await callers[0]!;
+  // Two may log in now, and do not come to an end; one has to wait for them, and one for its turn. All keep their order.
+  await expect.poll(() => passwords.length).toBe(3);
+  first.release();
+  expect(await callers[1]).toBe(first);
+  first.release();
+  expect(await callers[2]).toBe(first);
+  first.release();
+  for (const give of passwords.slice(1)) give(lab.connection!.password);
+  for (const client of await Promise.all(callers.slice(3))) client.release();
+});

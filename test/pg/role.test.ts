@@ -122,3 +122,21 @@ describe('a pool that takes any server', () => {
     expect(pool.endpoint!.state).toBe('steady');
   });
 });
+
+it('a lease whose session was made read-only finishes on the address that was left, and pause() and end() wait for it', async () => {
+  make({ failover: { drainMillis: 20_000 }, follow: { intervalMillis: 100 } });
+  await fill(pool, 2);
+  const lease = await pool.connect();
+  await lease.query('set default_transaction_read_only = on');
+  const moved = new Promise((resolve) => pool.endpoint!.once('move', resolve));
+  await lab.move(lab.hosts[1]!);
+  await moved;
+  expect(pool.drainingCount).toBe(1);
+  let paused = false;
+  const pausing = pool.pause().then(() => (paused = true));
+  await lease.query('select 1');
+  expect(paused).toBe(false);
+  lease.release();
+  await pausing;
+  pool.resume();
+});

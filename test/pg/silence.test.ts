@@ -85,8 +85,9 @@ describe('a server that is busy is left alone', () => {
     await fill(pool, 1);
     const before = lab.hosts[0]!.accepted;
     await pool.query('select pg_sleep(6)');
-    // After 0.25, 0.5, 1, 2 and 4 s of silence, each as long as the next look.
-    expect(lab.hosts[0]!.accepted - before).toBeLessThanOrEqual(4);
+    // After 0.25, 0.5, 1, 2 and 4 s of silence, each as long as the next look; on a machine that starves, more than once.
+    // As often as at first would be 24 times.
+    expect(lab.hosts[0]!.accepted - before).toBeLessThanOrEqual(12);
     expect(lab.hosts[0]!.accepted - before).toBeGreaterThanOrEqual(2);
   }, 10_000);
 

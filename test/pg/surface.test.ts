@@ -4,6 +4,7 @@ import { follow } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import following, * as ours from '../../src/pg/index.js';
 import { Client, Pool, type PoolConfig } from '../../src/pg/index.js';
+import { asInstance, withHiddenPassword } from '../unusual-options.js';
 import { configOf, makePool, next, portOf, serverOf, settled, startServers } from './support.js';
 
 let lab: Lab;
@@ -55,6 +56,18 @@ describe('a pool', () => {
     const pool = track(new Pool({ connectionString, host: 'elsewhere.example.com', follow: { servers: lab.servers } }));
     expect(await serverOf(pool)).toBe(portOf(lab, 0));
     expect(pool.endpoint?.name).toBe(lab.name);
+  });
+
+  it.each([
+    ['an instance of a class', asInstance],
+    ['an object that hides its password', withHiddenPassword],
+  ])('and a client take for their config %s', async (_, unusual) => {
+    const pool = track(new Pool(unusual(configOf(lab))));
+    const client = track(new Client(unusual(configOf(lab))));
+    await client.connect();
+    expect([await serverOf(pool), await serverOf(client)]).toEqual([portOf(lab, 0), portOf(lab, 0)]);
+    expect([pool.endpoint?.name, client.endpoint?.name]).toEqual([lab.name, lab.name]);
+    expect(Object.keys(pool.options)).not.toContain('password');
   });
 
   it('follows PGHOST', async () => {
@@ -135,6 +148,13 @@ describe('a pool', () => {
     (await pool.connect()).release(true);
     await removed;
     expect(seen).toEqual(['connect', 'acquire', 'release', 'acquire', 'release', 'remove']);
+  });
+
+  it.each(['broken', 1, Symbol('x'), {}])('throws away what is given back with %o', async (word) => {
+    const pool = track(makePool(lab, { max: 1 }));
+    (await pool.connect()).release(word as never);
+    expect(pool.totalCount).toBe(0);
+    expect(await serverOf(pool)).toBe(portOf(lab, 0));
   });
 
   it('takes callbacks wherever pg.Pool does', async () => {

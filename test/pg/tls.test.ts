@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
 import { Client, Pool } from '../../src/pg/index.js';
@@ -31,6 +32,30 @@ describe('TLS', () => {
     const unknown = makePool(lab, { ssl: true });
     expect((await settled(unknown.query('select 1'))).error?.code).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY/);
     await Promise.all([pool.end(), unknown.end()]);
+  });
+
+  it('a statement that takes long outlives a certificate that is rotated, which no new connection trusts', async () => {
+    const pool = makePool(lab, { max: 1, ssl: { ca: cert }, failover: { silenceMillis: 250, replay: 'none' } });
+    await fill(pool, 1);
+    const rotate = async (name: string): Promise<void> => {
+      const { database } = lab.hosts[0]!;
+      const [row] = await database.query<{ folder: string }>(`select current_setting('data_directory') as folder`);
+      for (const end of ['crt', 'key']) writeFileSync(join(row!.folder, `server.${end}`), fixture(`${name}.${end}`));
+      await database.query('select pg_reload_conf()');
+    };
+    const newConnection = async (): Promise<string | undefined> => {
+      const client = new Client(configOf(lab, { ssl: { ca: cert } }));
+      const { error } = await settled(client.connect());
+      await client.end();
+      return error?.code;
+    };
+    await rotate('rotated');
+    await expect.poll(newConnection).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY/);
+    expect((await settled(pool.query('select pg_sleep(4)'))).error).toBeUndefined();
+    expect(pool.endpoint!.state).toBe('steady');
+    await rotate('tls');
+    await expect.poll(newConnection).toBeUndefined();
+    await pool.end();
   });
 
   it('starts at once where direct negotiation is asked for', async () => {

@@ -2,20 +2,19 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TrackedSocket } from '../../src/index.js';
-import type { Reply } from '../../src/sockets/connection.js';
 import { Followed } from '../endpoint/scripted-resolver.js';
 import { settled } from '../fake-clock.js';
+import { FakeProber } from './fake-prober.js';
 
 const [FIRST, SECOND] = ['127.0.0.4', '127.0.0.5'];
 const servers: net.Server[] = [];
 let port: number;
 let followed: Followed;
-/** What a fresh log-in says, and a ping. */
-let login: () => Promise<Reply>;
-let ping: () => Promise<void>;
+let prober: FakeProber;
+let ping: (() => Promise<void>) | undefined;
 let retired: TrackedSocket[];
 
-const dead = (): Promise<never> => Promise.reject(new Error('no reply'));
+const silent = (): Promise<never> => new Promise(() => {});
 
 async function listen(address: string, at: number): Promise<number> {
   const server = net.createServer((peer) => peer.on('error', () => {}));
@@ -31,8 +30,9 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   followed = new Followed([FIRST]);
-  [login, ping, retired] = [dead, dead, []];
-  followed.endpoint.register({ port, timeoutMillis: 500, login: () => login() });
+  [ping, retired] = [silent, []];
+  prober = new FakeProber(port, 'lost');
+  followed.endpoint.register(prober);
   await followed.endpoint.ready();
 });
 afterEach(() => followed.endpoint.close());
@@ -54,7 +54,7 @@ async function connected({ leased = false, waiting = false }: Doing, settles = t
     isWaiting: () => waiting,
     retire: () => retired.push(socket),
     goodbye: () => socket.destroy(),
-    ping: () => ping(),
+    ping: ping && (() => ping!()),
     drainMillis: 2_000,
     silenceMillis: 1_000,
   });
@@ -76,13 +76,11 @@ describe('a server that is found dead', () => {
   it('loses its leases, its idle connections and its log-ins at once, and the endpoint is down', async () => {
     const sockets = [await connected({ leased: true, waiting: true }), await connected({}), await connected({}, false)];
     const ends = sockets.map(endOf);
-    await followed.clock.advance(999);
+    await followed.clock.advance(1_499);
     expect([followed.endpoint.state, ends.map(({ code }) => code)]).toEqual(['steady', Array(3).fill(undefined)]);
     await followed.clock.advance(1);
     expect(followed.told('suspect')).toMatchObject([{ address: FIRST, cause: { code: 'ADDRESS_DEAD' } }]);
-    // Nobody is asked any more once it is dead.
-    ping = () => new Promise(() => {});
-    await followed.clock.advance(250);
+    await followed.clock.advance(500);
     expect(followed.endpoint.state).toBe('down');
     expect(followed.told('down')).toMatchObject([{ addresses: [FIRST], cause: { code: 'ADDRESS_DEAD' } }]);
     expect(ends.map(({ code }) => code)).toEqual(['ADDRESS_DEAD', 'closed', 'ADDRESS_DEAD']);
@@ -90,8 +88,8 @@ describe('a server that is found dead', () => {
     expect(followed.endpoint.snapshot().sockets).toEqual({ open: 0, connecting: 0, leaving: 0 });
   });
 
-  it('is left where it is while it answers a log-in: it is busy', async () => {
-    login = async () => 'usable';
+  it('is left where it is while it answers: it is busy', async () => {
+    prober.wire = () => 'byte';
     const end = endOf(await connected({ leased: true, waiting: true }));
     await followed.clock.advance(60_000);
     expect([followed.endpoint.state, end.code]).toEqual(['steady', undefined]);
@@ -100,6 +98,7 @@ describe('a server that is found dead', () => {
   it('is not buried any more once the name has left it: its leases drain', async () => {
     const end = endOf(await connected({ leased: true, waiting: true }));
     await followed.clock.advance(1_000);
+    prober.wire = () => 'byte';
     followed.source.says = [SECOND];
     await followed.endpoint.refresh();
     await followed.clock.advance(1_999);
@@ -120,14 +119,34 @@ describe('a connection that was idle for long', () => {
     expect([socket.quietMillis, retired]).toEqual([0, []]);
   });
 
+  it('and that nobody can ask on is handed out as it is, and is as quiet as before', async () => {
+    ping = undefined;
+    const socket = await connected({});
+    await followed.clock.advance(12_000);
+    expect(await followed.endpoint.confirm(socket)).toBe(true);
+    expect(socket.quietMillis).toBeGreaterThanOrEqual(10_000);
+    socket.destroy();
+    expect(await followed.endpoint.confirm(socket)).toBe(false);
+  });
+
+  it('that ends while it is asked is no news of the others', async () => {
+    const [socket, other] = [await connected({}), await connected({})];
+    await followed.clock.advance(12_000);
+    ping = () => (socket.destroy(), Promise.reject(new Error('its lifetime is over')));
+    expect(await followed.endpoint.confirm(socket)).toBe(false);
+    await followed.clock.advance(0);
+    expect([other.destroyed, retired, followed.endpoint.state]).toEqual([false, [], 'steady']);
+  });
+
   it('that does not answer takes those with it that were idle as long, and no others', async () => {
     const old = [await connected({}), await connected({})];
     const leased = await connected({ leased: true });
     await followed.clock.advance(12_000);
     const young = await connected({});
     const ends = [...old, leased, young].map(endOf);
-    expect(await followed.endpoint.confirm(old[0]!)).toBe(false);
-    await followed.clock.advance(0);
+    const confirmed = followed.endpoint.confirm(old[0]!);
+    await followed.clock.advance(250);
+    expect(await confirmed).toBe(false);
     expect(ends.map(({ code }) => code)).toEqual(['closed', 'closed', undefined, undefined]);
     expect([retired, followed.endpoint.state]).toEqual([old, 'suspect']);
   });

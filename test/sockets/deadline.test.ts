@@ -21,6 +21,12 @@ describe('a deadline', () => {
     expect([passed, clock.delays]).toEqual([1, []]);
   });
 
+  it('of no time at all passes at its first look', async () => {
+    deadline(clock, 0, pass);
+    await clock.advance(0);
+    expect([passed, clock.delays]).toEqual([1, []]);
+  });
+
   it.each([0, 300, 900])('counts a stall of the event loop after %d ms for one of its ten steps', async (after) => {
     deadline(clock, 1_000, pass);
     await clock.advance(after);

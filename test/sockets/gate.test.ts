@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { afterAttempt, backoff, Gate, mayStartIn, openGate, type Ticket } from '../../src/sockets/gate.js';
+import {
+  afterAttempt,
+  type Arrival,
+  backoff,
+  Gate,
+  mayStartIn,
+  openGate,
+  type Ticket,
+} from '../../src/sockets/gate.js';
 import { FakeClock } from '../fake-clock.js';
 
 /** Callers at a gate, and what has become of them. */
@@ -14,10 +22,10 @@ class Callers {
     this.gate = new Gate(this.clock, concurrency);
   }
 
-  enter(count = 1): void {
+  enter(count = 1, arrival: Arrival = {}): void {
     for (let i = 0; i < count; i++) {
       const who = this.tickets.length;
-      this.tickets.push(this.gate.enter(() => this.begun.push(who)));
+      this.tickets.push(this.gate.enter(() => this.begun.push(who), arrival));
     }
   }
 }
@@ -48,6 +56,54 @@ describe('a gate', () => {
     expect(callers.begun).toEqual([0, 1, 2]);
     await callers.clock.advance(1);
     expect(callers.begun).toEqual([0, 1, 2, 3]);
+  });
+
+  it('does not hold back who would rather fail, but does not let more of them through either', async () => {
+    const callers = new Callers();
+    callers.clock.nextRandom = 0.5;
+    callers.enter();
+    callers.tickets[0]!.end('failure');
+    callers.enter();
+    callers.enter(2, { hurried: () => true });
+    expect(callers.begun).toEqual([0, 2]);
+    callers.tickets[2]!.end('failure');
+    expect(callers.begun).toEqual([0, 2, 3]);
+    callers.tickets[3]!.end('failure');
+    expect(callers.begun).toEqual([0, 2, 3]);
+    await callers.clock.advance(100);
+    expect(callers.begun).toEqual([0, 2, 3, 1]);
+  });
+
+  it('takes those of one party for one attempt, which ends with the last of them, and fails with one', () => {
+    const callers = new Callers();
+    const [party, other] = [{}, {}];
+    callers.enter();
+    callers.enter(2, { party });
+    callers.enter(1, { party: other });
+    expect(callers.begun).toEqual([0]);
+    callers.tickets[0]!.end('aborted');
+    expect(callers.begun).toEqual([0, 1, 2]);
+    callers.enter(1, { party });
+    expect(callers.begun).toEqual([0, 1, 2, 4]);
+    callers.tickets[1]!.end('failure');
+    callers.tickets[2]!.end('success');
+    expect(callers.gate.failures).toBe(0);
+    callers.tickets[4]!.end('aborted');
+    expect(callers.gate.failures).toBe(1);
+    callers.enter(1, { party });
+    expect(callers.begun).toEqual([0, 1, 2, 4]);
+  });
+
+  it('forgets a party that gave up before it began', () => {
+    const callers = new Callers();
+    const party = {};
+    callers.enter();
+    callers.enter(2, { party });
+    callers.tickets[1]!.end('aborted');
+    callers.tickets[2]!.end('aborted');
+    callers.enter(1, { party });
+    callers.tickets[0]!.end('success');
+    expect(callers.begun).toEqual([0, 3]);
   });
 
   it('keeps the process alive while somebody waits for the pause to end, and no longer', async () => {

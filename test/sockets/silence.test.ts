@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   afterLook,
-  afterQuestion,
+  afterVerdict,
   isDue,
   type Look,
   LOOK_MILLIS,
   noSilence,
+  readableMillis,
   type Silence,
 } from '../../src/sockets/silence.js';
 
@@ -14,7 +15,6 @@ const silent = (elapsedMillis: number): Look => ({ heard: false, waiting: true, 
 const silence = fc.record<Silence>({
   silentMillis: fc.nat(100_000),
   patienceMillis: fc.nat(30_000),
-  unanswered: fc.nat(1),
 });
 
 describe('the silence of a server', () => {
@@ -39,16 +39,14 @@ describe('the silence of a server', () => {
 
   it('grows by no more than one look, however late a look is', () => {
     fc.assert(
-      fc.property(silence, fc.nat(10_000_000), (before, elapsedMillis) => {
-        const grown = afterLook(before, silent(elapsedMillis)).silentMillis - before.silentMillis;
-        expect(grown).toBe(Math.min(elapsedMillis, LOOK_MILLIS));
+      fc.property(fc.nat(10_000_000), (elapsedMillis) => {
+        expect(readableMillis(elapsedMillis)).toBe(Math.min(elapsedMillis, LOOK_MILLIS));
       }),
     );
   });
 
   it('is reason to ask when it has lasted for silenceMillis, or for the patience that the server has earned', () => {
-    const of = (silentMillis: number, patienceMillis = 0): boolean =>
-      isDue({ silentMillis, patienceMillis, unanswered: 0 }, 2_000);
+    const of = (silentMillis: number, patienceMillis = 0): boolean => isDue({ silentMillis, patienceMillis }, 2_000);
     expect([of(1_999), of(2_000), of(3_999, 4_000), of(4_000, 4_000), of(2_000, 500)]).toEqual([
       false,
       true,
@@ -57,43 +55,26 @@ describe('the silence of a server', () => {
       true,
     ]);
   });
-
-  it('is reason to ask again at once where a question was not answered', () => {
-    expect(isDue({ silentMillis: 0, patienceMillis: 30_000, unanswered: 1 }, 2_000)).toBe(true);
-  });
 });
 
-describe('a question to a silent server', () => {
-  it('that is answered makes patient: twice as long each time, up to 30 s', () => {
+describe('what is found of a silent server', () => {
+  it('alive: patience twice as long each time, up to 30 s', () => {
     const patience: number[] = [];
     let now: Silence = { ...noSilence, silentMillis: 2_000 };
     for (let i = 0; i < 6; i++) {
-      const [after, finding] = afterQuestion(now, true, 2_000);
-      expect([finding, after.silentMillis, after.unanswered]).toEqual(['alive', 0, 0]);
-      patience.push(after.patienceMillis);
-      now = after;
+      now = afterVerdict(now, 'alive', 2_000);
+      expect(now.silentMillis).toBe(0);
+      patience.push(now.patienceMillis);
     }
     expect(patience).toEqual([4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
   });
 
-  it('that is not answered makes suspect, and the second one in a row dead', () => {
-    const before = { silentMillis: 2_000, patienceMillis: 0, unanswered: 0 };
-    const [suspected, first] = afterQuestion(before, false, 2_000);
-    expect([first, suspected]).toEqual(['suspect', { ...before, unanswered: 1 }]);
-    expect(afterQuestion(suspected, false, 2_000)).toEqual([noSilence, 'dead']);
+  it('nothing: it is asked again after as long as before', () => {
+    const before = { silentMillis: 4_000, patienceMillis: 4_000 };
+    expect(afterVerdict(before, 'unknown', 2_000)).toEqual({ silentMillis: 0, patienceMillis: 4_000 });
   });
 
-  it('that is answered after one that was not makes alive', () => {
-    const [after, finding] = afterQuestion({ ...noSilence, unanswered: 1 }, true, 2_000);
-    expect([finding, after.unanswered]).toEqual(['alive', 0]);
-  });
-
-  it('is never the reason for death by itself', () => {
-    fc.assert(
-      fc.property(silence, fc.boolean(), fc.nat(10_000), (before, answered, millis) => {
-        const [, finding] = afterQuestion(before, answered, millis);
-        if (finding === 'dead') expect([before.unanswered, answered]).toEqual([1, false]);
-      }),
-    );
+  it('dead: everything begins anew', () => {
+    expect(afterVerdict({ silentMillis: 2_000, patienceMillis: 8_000 }, 'dead', 2_000)).toEqual(noSilence);
   });
 });

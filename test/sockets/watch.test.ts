@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Reply } from '../../src/sockets/connection.js';
+import { type Service, ServiceMap } from '../../src/endpoint/address.js';
+import type { FlowFacts } from '../../src/sockets/kernel.js';
 import type { SocketState } from '../../src/sockets/socket-state.js';
 import type { TrackedSocket } from '../../src/sockets/tracked-socket.js';
 import { isQuiet, SilenceWatch } from '../../src/sockets/watch.js';
 import { FakeClock } from '../fake-clock.js';
+import { FakeProber, type Wire } from './fake-prober.js';
 
 const [A, B] = ['10.0.0.1', '10.0.0.2'];
 let clock: FakeClock;
@@ -13,13 +15,14 @@ let present: Set<string>;
 /** What the endpoint was told, and what the servers were asked, each with its time since the start. */
 let told: string[];
 let asked: string[];
-/** What becomes of a ping, and of a log-in; null where there is nobody who could log in. */
 let ping: (socket: Fake) => Promise<void>;
-let login: (() => Promise<Reply>) | null;
+/** What becomes of a question; null where there is nobody who could ask. */
+let wire: Wire | null;
+let probers: ServiceMap<FakeProber>;
+/** What the kernel knows of each connection. */
+let facts: FlowFacts | null;
 let ports = 0;
 
-const never = (): Promise<never> => new Promise(() => {});
-const refused = (): Promise<never> => Promise.reject(new Error('reset'));
 const at = (what: string): string => `${what} at ${clock.now() - 1_000}`;
 
 interface Doing {
@@ -34,13 +37,21 @@ interface Doing {
 class Fake {
   quietMillis = 0;
   bytesRead = 100;
+  bytesWritten = 100;
+  readonly writableLength = 0;
+  readonly destroyed = false;
+  readonly localAddress = '10.0.0.7';
+  readonly localPort: number = 50_000 + ports++;
+  readonly remoteAddress: string;
+  readonly remotePort = 5_432;
   state: object;
   doing: Doing;
   readonly connection: object;
 
   constructor(doing: Doing) {
     this.doing = doing;
-    this.state = { kind: doing.kind ?? 'open', address: doing.address ?? A };
+    this.remoteAddress = doing.address ?? A;
+    this.state = { kind: doing.kind ?? 'open', address: this.remoteAddress };
     this.connection = {
       isLeased: () => this.doing.leased ?? false,
       isWaiting: () => this.doing.waiting ?? false,
@@ -49,8 +60,13 @@ class Fake {
         return ping(this);
       },
       silenceMillis: doing.silenceMillis ?? 2_000,
+      sessionId: this.localPort,
     };
     sockets.add(this.tracked);
+  }
+
+  get service(): Service {
+    return { address: this.remoteAddress, port };
   }
 
   get tracked(): TrackedSocket {
@@ -58,53 +74,70 @@ class Fake {
   }
 }
 
+/** Each test's own, since a process asks a service one thing at a time. */
+let port = 5_432;
 const connected = (doing: Doing): Fake => new Fake(doing);
 const working = (doing: Doing = {}): Fake => new Fake({ leased: true, waiting: true, ...doing });
 const idle = (doing: Doing = {}): Fake => new Fake(doing);
+const prober = (): FakeProber => probers.get({ address: A, port })!;
 
 beforeEach(() => {
   [clock, sockets, present, told, asked] = [new FakeClock(), new Set(), new Set([A, B]), [], []];
-  [ping, login] = [async () => {}, async () => 'usable'];
-  const port = 5_432 + ports++;
+  [ping, wire, facts] = [async () => {}, 'byte', null];
+  port++;
+  probers = new ServiceMap();
+  for (const address of present) {
+    const made = new FakeProber(port, 'byte', 500, (what) => asked.push(at(what)));
+    made.wire = () => wire ?? 'lost';
+    probers.set({ address, port }, made);
+  }
   watch = new SilenceWatch({
     clock,
     sockets,
+    kernel: { look: (flows) => Promise.resolve(flows.map(() => facts)) },
     has: (address) => present.has(address),
     pingBound: () => 250,
-    prober: () => {
-      const logIn = login;
-      if (logIn === null) return undefined;
-      return { port, timeoutMillis: 500, login: () => (asked.push(at('login')), logIn()) };
+    prober: (service) => (wire === null ? undefined : probers.get(service)),
+    unanswered: ({ address }) => told.push(at(`${address} unanswered`)),
+    answered: ({ address }) => told.push(at(`${address} answered`)),
+    dead: ({ address }) => told.push(at(`${address} dead`)),
+    lost: (socket, why) => {
+      sockets.delete(socket);
+      told.push(at(why));
     },
-    unanswered: (address) => told.push(at(`${address} unanswered`)),
-    dead: (address) => told.push(at(`${address} dead`)),
   });
   watch.start();
 });
 
 describe('a server that is silent while work waits for it', () => {
-  it('is asked on an idle connection, then by a fresh log-in, and is dead after the second silence', async () => {
+  it('is asked, and is dead when it is silent to a second question too', async () => {
+    working();
+    wire = 'silent';
+    await clock.advance(4_000);
+    expect(asked.slice(0, 2)).toEqual(['question at 2000', 'question at 2500']);
+    expect(told.slice(0, 2)).toEqual([`${A} unanswered at 2500`, `${A} dead at 3500`]);
+  });
+
+  it('is dead sooner where not even a connection is answered', async () => {
+    working();
+    wire = 'lost';
+    await clock.advance(3_000);
+    expect(told).toEqual([`${A} unanswered at 2500`, `${A} dead at 3000`]);
+  });
+
+  it('is asked on an idle connection as well where it takes no new ones', async () => {
     working();
     idle();
-    [ping, login] = [never, never];
-    await clock.advance(10_000);
-    expect(asked.slice(0, 2)).toEqual(['ping at 2000', 'login at 2500']);
-    expect(told.slice(0, 2)).toEqual([`${A} unanswered at 2250`, `${A} dead at 3000`]);
+    [ping, wire] = [async (socket) => void (socket.bytesRead += 70), 'silent'];
+    await clock.advance(3_000);
+    expect(asked).toEqual(['question at 2000', 'question at 2500', 'ping at 2500']);
+    expect(told).toEqual([`${A} unanswered at 2500`, `${A} answered at 2550`]);
   });
 
-  it('is asked by a log-in at once where no connection is idle', async () => {
-    working();
-    login = refused;
-    await clock.advance(2_250);
-    expect(asked).toEqual(['login at 2000', 'login at 2250']);
-    expect(told).toEqual([`${A} unanswered at 2000`, `${A} dead at 2250`]);
-  });
-
-  it('is asked for the sake of a log-in that waits', async () => {
+  it('is asked for the sake of a login that waits', async () => {
     connected({ kind: 'handshake', silenceMillis: 1_000 });
-    login = refused;
     await clock.advance(1_000);
-    expect(asked).toEqual(['login at 1000']);
+    expect(asked).toEqual(['question at 1000']);
   });
 
   it('is asked when the most impatient of those who wait has waited long enough', async () => {
@@ -112,73 +145,232 @@ describe('a server that is silent while work waits for it', () => {
     working({ silenceMillis: 500 });
     connected({ leased: true, silenceMillis: 250 });
     await clock.advance(500);
-    expect(asked).toEqual(['login at 500']);
+    expect(asked).toEqual(['question at 500']);
   });
 
-  it.each(['usable', 'starting', 'read-only', 'refusing'] as const)('is alive where it says %s', async (reply) => {
-    working();
-    login = async () => reply;
-    await clock.advance(60_000);
-    expect(told).toEqual([]);
-  });
+  it.each<Wire>(['byte', 'closed', { code: 'ECONNREFUSED' }, { code: 'ECONNRESET' }])(
+    'is alive where the answer is %j',
+    async (answer) => {
+      working();
+      wire = answer;
+      await clock.advance(60_000);
+      expect(told).toEqual([]);
+    },
+  );
+
+  it.each<Wire>(['given up', { code: 'EMFILE' }, { code: 'ENETUNREACH' }])(
+    'is not judged by what fails on this side (%j), and asked again after as long',
+    async (failure) => {
+      working();
+      wire = failure;
+      await clock.advance(6_000);
+      expect([asked, told]).toEqual([[2_000, 4_000, 6_000].map((millis) => `question at ${millis}`), []]);
+    },
+  );
 
   it('is left alone, twice as long each time up to 30 s, while it answers', async () => {
     working();
     await clock.advance(125_000);
     const due = [2_000, 6_000, 14_000, 30_000, 60_000, 90_000, 120_000];
-    expect(asked).toEqual(due.map((millis) => `login at ${millis}`));
+    expect(asked).toEqual(due.map((millis) => `question at ${millis}`));
   });
 
   it('is as patiently watched though our own ping reads bytes, which are no progress of the work', async () => {
     working();
     idle();
-    ping = async (socket) => void (socket.bytesRead += 70);
-    await clock.advance(31_000);
-    expect(asked).toEqual([2_000, 6_000, 14_000, 30_000].map((millis) => `ping at ${millis}`));
-    expect(told).toEqual([]);
+    [ping, wire] = [async (socket) => void (socket.bytesRead += 70), 'silent'];
+    await clock.advance(13_000);
+    expect(asked.filter((what) => what.startsWith('ping'))).toEqual(
+      [2_500, 7_000].map((millis) => `ping at ${millis}`),
+    );
   });
 
   it('is suspected no more where the second question is answered', async () => {
     working();
-    login = refused;
+    wire = 'silent';
+    await clock.advance(2_400);
+    wire = 'byte';
     await clock.advance(2_000);
-    login = async () => 'usable';
-    await clock.advance(4_000);
-    expect(asked).toEqual(['login at 2000', 'login at 2250']);
-    expect(told).toEqual([`${A} unanswered at 2000`]);
+    expect(told).toEqual([`${A} unanswered at 2500`, `${A} answered at 2500`]);
   });
 
   it('is alive where a byte comes during the question, though that is not answered', async () => {
     const work = working();
-    login = never;
+    wire = 'silent';
     await clock.advance(2_100);
     work.bytesRead++;
-    await clock.advance(2_000);
-    expect([asked, told]).toEqual([['login at 2000'], []]);
+    await clock.advance(1_900);
+    expect([asked, told]).toEqual([['question at 2000'], []]);
   });
 
   it('is asked one thing at a time', async () => {
-    for (let i = 0; i < 5; i++) working({ silenceMillis: 250 * i });
-    ping = never;
-    idle();
-    await clock.advance(499);
-    expect(asked).toEqual(['ping at 250']);
+    for (let i = 1; i < 5; i++) working({ silenceMillis: 250 * i });
+    wire = 'silent';
+    await clock.advance(749);
+    expect(asked).toEqual(['question at 250']);
   });
 
   it('is not judged where nobody can ask it', async () => {
     working();
-    login = null;
+    wire = null;
     await clock.advance(100_000);
     expect(told).toEqual([]);
   });
 
   it('is not judged once the name has left it', async () => {
     working();
-    login = never;
+    wire = 'silent';
     await clock.advance(2_250);
     present.delete(A);
     await clock.advance(10_000);
-    expect([asked, told]).toEqual([['login at 2000'], []]);
+    expect(told.filter((what) => what.includes('dead'))).toEqual([]);
+  });
+});
+
+describe('a connection that is silent while its server lives', () => {
+  /** The other one is heard at each look. */
+  async function pass(millis: number, other: Fake | null = null, each: () => void = () => {}): Promise<void> {
+    for (let passed = 0; passed < millis; passed += 250) {
+      if (other !== null) other.bytesRead++;
+      each();
+      await clock.advance(250);
+    }
+  }
+  const sent = (unanswered: number): FlowFacts => ({ unacknowledged: 60, unread: 0, kept: false, unanswered });
+  const ARRIVED: FlowFacts = { unacknowledged: 0, unread: 0, kept: true, unanswered: 0 };
+  const NOT_SENT = 'what was sent on it is not acknowledged';
+
+  it('is lost when what it sends is not acknowledged, though the other ones are heard', async () => {
+    working({ silenceMillis: 1_000 });
+    let unanswered = 0;
+    await pass(2_000, idle(), () => (facts = sent(Math.floor(unanswered++ / 2))));
+    expect(told).toEqual([`${NOT_SENT} at 1750`]);
+    expect(asked).toEqual([]);
+  });
+
+  it('is lost as soon where no other one is there to be heard: the server is asked before it is time', async () => {
+    working({ silenceMillis: 1_000 });
+    let unanswered = 0;
+    await pass(2_500, null, () => (facts = sent(Math.floor(unanswered++ / 2))));
+    expect(asked).toEqual(['question at 1000']);
+    expect(told).toEqual([`${NOT_SENT} at 2000`]);
+  });
+
+  it('is left alone for as long as what it sends arrives: its statement takes long', async () => {
+    working({ silenceMillis: 1_000 });
+    facts = ARRIVED;
+    await pass(60_000, idle());
+    expect(told).toEqual([]);
+  });
+
+  it('is lost when keepalive, of a statement that had arrived, is not answered any more', async () => {
+    working({ silenceMillis: 1_000 });
+    facts = ARRIVED;
+    const other = idle();
+    await pass(5_000, other);
+    let unanswered = 0;
+    await pass(9_000, other, () => (facts = { ...ARRIVED, unanswered: Math.floor(unanswered++ / 4) }));
+    expect(told).toHaveLength(1);
+  });
+
+  it('is not lost where the kernel knows nothing, and the server cannot be asked', async () => {
+    working({ silenceMillis: 1_000 });
+    await pass(60_000, idle());
+    expect([told, asked]).toEqual([[], []]);
+  });
+
+  it('is lost when its server waits for us too, as it says in its own list', async () => {
+    const work = working({ silenceMillis: 1_000 });
+    facts = ARRIVED;
+    prober().tells((ids) => ({
+      server: 'one',
+      own: { idleSince: null, ageMillis: 0, client: '10.0.0.9:1' },
+      sessions: new Map(ids.map((id) => [id, { idleSince: 5, ageMillis: clock.now() - 1_000, client: '10.0.0.9:2' }])),
+      resolutionMillis: 1,
+    }));
+    await pass(2_000);
+    expect(asked).toEqual(['sessions at 1000', 'sessions at 1500']);
+    expect(told).toEqual(['its session there waits for this side at 1500']);
+    expect(sockets.has(work.tracked)).toBe(false);
+  });
+
+  it('is left alone, and asked about ever less often, down to every 10 s, while its session works', async () => {
+    working({ silenceMillis: 1_000 });
+    const other = idle();
+    facts = ARRIVED;
+    prober().tells((ids) => ({
+      server: 'one',
+      own: { idleSince: null, ageMillis: 0, client: '10.0.0.9:1' },
+      sessions: new Map(ids.map((id) => [id, { idleSince: null, ageMillis: null, client: '10.0.0.9:2' }])),
+      resolutionMillis: 1,
+    }));
+    await pass(60_000, other);
+    expect(told).toEqual([]);
+    expect(asked).toEqual(
+      [1_250, 4_250, 14_250, 24_250, 34_250, 44_250, 54_250].map((millis) => `sessions at ${millis}`),
+    );
+  });
+
+  it('behind a pooler is not judged by the pooler’s list: it gives numbers of its own', async () => {
+    working({ silenceMillis: 1_000 });
+    facts = ARRIVED;
+    prober().tells(() => ({ server: '', own: null, sessions: new Map(), resolutionMillis: 1 }));
+    await pass(10_000);
+    expect(asked).toEqual(['sessions at 1000', 'question at 3000', 'question at 7000']);
+    expect(told).toEqual([]);
+  });
+
+  it('behind several servers is not judged by what one of them says', async () => {
+    working({ silenceMillis: 1_000 });
+    facts = ARRIVED;
+    let turn = 0;
+    prober().tells((ids) => ({
+      server: `server ${turn++ % 2}`,
+      own: { idleSince: null, ageMillis: 0, client: '10.0.0.9:1' },
+      sessions: new Map(ids.map((id) => [id, { idleSince: 5, ageMillis: null, client: '10.0.0.9:2' }])),
+      resolutionMillis: 1,
+    }));
+    await pass(30_000);
+    expect(told).toEqual([]);
+    expect(asked.filter((what) => what.startsWith('sessions'))).toHaveLength(2);
+  });
+
+  it('is not asked about where two have the same number: there are several servers', async () => {
+    for (const work of [working({ silenceMillis: 1_000 }), working({ silenceMillis: 1_000 })]) {
+      Object.assign(work.connection, { sessionId: 7 });
+    }
+    facts = ARRIVED;
+    prober().tells(() => ({ server: '', own: null, sessions: new Map(), resolutionMillis: 1 }));
+    await pass(1_000);
+    expect(asked).toEqual(['question at 1000']);
+  });
+
+  it('is left to the kernel where nothing is between us and the server', async () => {
+    working({ silenceMillis: 1_000 });
+    facts = ARRIVED;
+    prober().tells(() => ({
+      server: 'one',
+      own: { idleSince: null, ageMillis: 0, client: 'null:undefined' },
+      sessions: new Map(),
+      resolutionMillis: 1,
+    }));
+    await pass(10_000);
+    expect(asked).toEqual(['sessions at 1000', 'question at 3000', 'question at 7000']);
+  });
+
+  it('may have been sent more than its server has read by then', async () => {
+    const work = working({ silenceMillis: 1_000 });
+    facts = ARRIVED;
+    await pass(250);
+    work.bytesWritten += 10_000_000;
+    prober().tells((ids) => ({
+      server: 'one',
+      own: { idleSince: null, ageMillis: 0, client: '10.0.0.9:1' },
+      sessions: new Map(ids.map((id) => [id, { idleSince: 5, ageMillis: clock.now() - 1_000, client: '10.0.0.9:2' }])),
+      resolutionMillis: 1,
+    }));
+    await pass(60_000);
+    expect(told).toEqual([]);
   });
 });
 
@@ -216,12 +408,12 @@ describe('a server that is not asked', () => {
   it('is the other one, on which there is life', async () => {
     const alive = working({ address: B });
     working();
-    login = refused;
-    for (let i = 0; i < 9; i++) {
+    wire = 'lost';
+    for (let i = 0; i < 12; i++) {
       await clock.advance(250);
       alive.bytesRead++;
     }
-    expect(told).toEqual([`${A} unanswered at 2000`, `${A} dead at 2250`]);
+    expect(told).toEqual([`${A} unanswered at 2500`, `${A} dead at 3000`]);
   });
 
   it('is one whose silence is no longer than the event loop could have heard it', async () => {
@@ -244,7 +436,7 @@ describe('the watch', () => {
     await clock.advance(6_000);
     work.bytesRead++;
     await clock.advance(2_250);
-    expect(asked).toEqual(['login at 2000', 'login at 6000', 'login at 8250']);
+    expect(asked).toEqual(['question at 2000', 'question at 6000', 'question at 8250']);
   });
 
   it('forgets the silence of a server with the last connection to it', async () => {

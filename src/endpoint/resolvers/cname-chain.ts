@@ -1,3 +1,5 @@
+import { codeOf } from '../../errors.js';
+
 /** c-ares and every resolver stop somewhere; real chains have one to three names. */
 const MAX_HOPS = 8;
 
@@ -7,7 +9,6 @@ const MAX_HOPS = 8;
  */
 export async function cnameChain(
   name: string,
-  maySend: () => Promise<boolean>,
   signal: AbortSignal,
   resolveCname: (alias: string) => Promise<readonly string[]>,
 ): Promise<readonly string[] | null> {
@@ -15,7 +16,6 @@ export async function cnameChain(
   let alias = name;
   try {
     while (chain.length < MAX_HOPS) {
-      if (!(await maySend())) return null;
       const [next] = await resolveCname(alias);
       if (next === undefined || next === name || chain.includes(next)) return chain;
       chain.push(next);
@@ -23,7 +23,7 @@ export async function cnameChain(
     }
     return chain;
   } catch (error) {
-    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+    const code = codeOf(error);
     if (signal.aborted) return chain.length > 0 ? chain : null;
     return code === 'ENODATA' || code === 'ENOTFOUND' ? chain : null;
   }

@@ -147,15 +147,13 @@ describe('bench failover --ec2', { timeout: 60_000 }, () => {
   it('puts it back through failures of the API, whichever call fails', async () => {
     const bench = start();
     await isOn(second);
-    // More than the SDK's own attempts, also where the switch that is interrupted takes some of them.
+    // More than the SDK's own attempts. The switch that is interrupted waits out failures to describe, and may take them all.
     for (const action of ['DescribeAddresses', 'AssociateAddress']) {
       lab.ec2.fail({ code: 'InternalError', status: 500, action, times: 8 });
     }
     bench.process.kill('SIGINT');
     expect(await bench.ended).toBe(130);
-    expect(bench.error).toMatch(
-      /putting it back: EC2 DescribeAddresses failed[^]*putting it back: EC2 AssociateAddress/,
-    );
+    expect(bench.error).toContain('putting it back: EC2 AssociateAddress failed');
     expect(holderOf(lab)).toBe(first);
   });
 

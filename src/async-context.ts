@@ -1,0 +1,100 @@
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+
+/**
+ * Node runs what a socket or a timer tells in the async context of whoever made it, and what one caller's release hands
+ * to another one in the context of the first. Connections are shared, so without care one request's code would run in
+ * another one's context, and what it begins there would become a part of the other's transaction.
+ *
+ * Hence: a caller's callback runs in the context in which it was given; what is made for all callers, in nobody's.
+ * Promises need none of it: what awaits one keeps its own context.
+ */
+
+/** One transaction's function, or a nested one's, and what is around it: functions of transactions of any pool. */
+interface Inside {
+  readonly pool: object;
+  /** Null once the function has ended: what it left running must not keep the rest of it in memory. */
+  scope: object | null;
+  readonly around: Inside | undefined;
+}
+
+const KEY: unique symbol = Symbol.for('eip-pool.inside') as never;
+/** One for all loaded copies of this library, since one copy's socket may be made in a function of another one's. */
+const shared = globalThis as { [KEY]?: AsyncLocalStorage<Inside | undefined> };
+const inside: AsyncLocalStorage<Inside | undefined> = (shared[KEY] ??= new AsyncLocalStorage());
+
+/** Inside of which functions of one pool's transactions a call is made. */
+export class Surroundings<Scope extends object> {
+  /** Runs a transaction's function. */
+  async within<T>(scope: Scope, fn: () => Promise<T>): Promise<T> {
+    const here: Inside = { pool: this, scope, around: inside.getStore() };
+    try {
+      return await inside.run(here, fn);
+    } finally {
+      here.scope = null;
+    }
+  }
+
+  /** The innermost one that has not ended. */
+  get scope(): Scope | null {
+    for (let here = inside.getStore(); here !== undefined; here = here.around) {
+      if (here.pool === this && here.scope !== null) return here.scope as Scope;
+    }
+    return null;
+  }
+}
+
+/** That of the caller as it is, except that it is inside of no transaction: for a socket that the caller makes to keep. */
+export function callersContext(): AsyncResource {
+  return inside.getStore() === undefined
+    ? new AsyncResource('eip-pool.caller')
+    : inside.run(undefined, () => new AsyncResource('eip-pool.caller'));
+}
+
+/** That in which the application loaded this library. */
+const nobodys: AsyncResource = callersContext();
+
+/** Runs it in nobody's context: sockets, timers, events, whatever outlives the call that happens to cause it. */
+export function inNobodysContext<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): T {
+  return nobodys.runInAsyncScope(fn, undefined, ...args);
+}
+
+/** Whether the code that runs now is a driver's or ours: a callback that it gives is no caller's, and needs no context. */
+let internal = false;
+
+/**
+ * The callback of a caller, who gives it now: whoever calls it, it runs in the caller's context. What is no function comes
+ * back as it is, and so does a callback that is given {@link internally}.
+ */
+export function inCallersContext<F>(callback: F): F {
+  if (typeof callback !== 'function' || internal) return callback;
+  const caller = new AsyncResource('eip-pool.callback');
+  const told = callback as unknown as (...args: unknown[]) => unknown;
+  const run = function (this: unknown, ...args: unknown[]): unknown {
+    const before = internal;
+    internal = false;
+    try {
+      return caller.runInAsyncScope(told, this, ...args);
+    } finally {
+      internal = before;
+    }
+  };
+  return run as unknown as F;
+}
+
+/** Runs a driver's code or ours that gives callbacks of its own, which look after the caller's. */
+export function internally<T>(fn: () => T): T {
+  const before = internal;
+  internal = true;
+  try {
+    return fn();
+  } finally {
+    internal = before;
+  }
+}
+
+/** A callback that gives further ones. Of a caller's, the caller's context; of a driver's, what it does internally. */
+export function ofCallerOrDriver<F>(callback: F): F {
+  if (typeof callback !== 'function' || !internal) return inCallersContext(callback);
+  const own = callback as unknown as (...args: unknown[]) => unknown;
+  return ((...args: unknown[]) => internally(() => own(...args))) as unknown as F;
+}

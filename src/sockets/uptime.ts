@@ -1,0 +1,33 @@
+import type { Service } from '../endpoint/address.js';
+
+/** For how long a server has run, as it says itself. */
+export interface Uptime {
+  readonly millis: number;
+  /** How much less it may say than it is. */
+  readonly resolutionMillis: number;
+  /** How long ago it ended all its sessions after a crash of one, without being started anew; not there if it never did. */
+  readonly recoveredMillis?: number;
+}
+
+/** A session that was lost, on the endpoint's clock. */
+export interface LostSession {
+  readonly service: Service;
+  /** When its server is known to have been there: it had logged in, or said its last word. */
+  readonly knownAt: number;
+  readonly lostAt: number;
+}
+
+/** How much slower a server's clock may go than ours. */
+const DRIFT = 0.001;
+
+/**
+ * Has the server that said so at `askedAt`, or later, begun after the session? Only durations are compared, so no clocks
+ * have to agree. Where it may have or not, it has not.
+ */
+export function isSuccessor(uptime: Uptime, { knownAt, lostAt }: LostSession, askedAt: number): boolean {
+  const { millis, resolutionMillis, recoveredMillis = Infinity } = uptime;
+  // Less than nothing says a server whose clock was set back.
+  const isWithin = (since: number, ago: number): boolean => since >= 0 && since * (1 + DRIFT) + resolutionMillis < ago;
+  // What is known of a recovery can be reset by hand at any time, so only one right after the loss counts.
+  return isWithin(millis, askedAt - knownAt) || isWithin(recoveredMillis, askedAt - lostAt);
+}

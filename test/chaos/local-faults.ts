@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Child } from '../../src/cli/failover/rpc.js';
+import type { Cluster } from './cluster.js';
+import type { LoadMethods, Opened } from './load-process.js';
+import type { Local } from './local.js';
+
+const run = promisify(execFile);
+
+export interface LocalScene {
+  readonly child: Child<LoadMethods>;
+  readonly cluster: Cluster;
+  /** The process of the load. */
+  readonly load: Pick<Opened, 'pid' | 'files'>;
+}
+
+/** Can nobody log in any more, or ask for an address, as long as it lasts? Then it ends before the name moves. */
+export function endsBeforeMove(local: Local): boolean {
+  return local === 'wrong password' || local === 'no files';
+}
+
+/** Do logins fail with it for a reason that no pool waits for to pass? */
+export function refuses(local: Local): boolean {
+  return local === 'wrong password' || local === 'no files' || local === 'no password';
+}
+
+export async function begin(local: Local, { child, cluster, load }: LocalScene): Promise<void> {
+  switch (local) {
+    case 'full':
+    case 'slow logins':
+    case 'wrong password':
+      return await cluster.tellLogins(local, true);
+    case 'slow password':
+      return await child.call('password', { mode: 'slow' });
+    case 'no password':
+      return await child.call('password', { mode: 'none' });
+    case 'no files':
+      return await limitFiles(load.pid, `${load.files}`);
+  }
+}
+
+export async function end(local: Local, { child, cluster, load }: LocalScene): Promise<void> {
+  switch (local) {
+    case 'full':
+    case 'slow logins':
+    case 'wrong password':
+      return await cluster.tellLogins(local, false);
+    case 'slow password':
+    case 'no password':
+      return await child.call('password', { mode: 'right' });
+    case 'no files':
+      return await limitFiles(load.pid, await ownLimit());
+  }
+}
+
+/** Why a local fault cannot be had here; null if it can. */
+export async function missing(local: Local): Promise<string | null> {
+  if (local !== 'no files') return null;
+  return await run('prlimit', ['--version']).then(
+    () => null,
+    () => 'no files: there is no prlimit here, which is in util-linux',
+  );
+}
+
+/** This process's, which that of the load had too. */
+async function ownLimit(): Promise<string> {
+  const { stdout } = await run('prlimit', ['--pid', `${process.pid}`, '--nofile', '--output=SOFT', '--noheadings']);
+  return stdout.trim();
+}
+
+/** The soft limit of a process that runs. */
+async function limitFiles(pid: number, limit: string): Promise<void> {
+  await run('prlimit', ['--pid', `${pid}`, `--nofile=${limit}:`]);
+}

@@ -1,0 +1,83 @@
+import type { Course } from './course.js';
+
+/** A difference that is meant, and why. */
+export interface Allowance {
+  readonly reason: string;
+  /** Both courses without it; undefined if it is not there. */
+  readonly without: (stock: Entries, ours: Entries) => readonly [Entries, Entries] | undefined;
+}
+
+export type Entries = readonly string[];
+
+export type Comparison =
+  | { readonly kind: 'same' }
+  /** Different, and meant to be. */
+  | { readonly kind: 'explained'; readonly reasons: readonly string[] }
+  | { readonly kind: 'different' };
+
+/** Pure. */
+export function compare(stock: Course, ours: Course, allowances: readonly Allowance[]): Comparison {
+  if (isSame(stock.entries, ours.entries)) return { kind: 'same' };
+  const reasons: string[] = [];
+  let [theirs, own]: readonly [Entries, Entries] = [stock.entries, ours.entries];
+  for (const { reason, without } of allowances) {
+    const rest = without(theirs, own);
+    if (rest === undefined) continue;
+    reasons.push(reason);
+    [theirs, own] = rest;
+  }
+  return isSame(theirs, own) ? { kind: 'explained', reasons } : { kind: 'different' };
+}
+
+export function isSame(one: Entries, other: Entries): boolean {
+  return one.length === other.length && one.every((entry, i) => entry === other[i]);
+}
+
+/**
+ * Both courses as they were up to an entry, and from there on only what the calls came to: neither when, nor on which
+ * connection, nor what the counters said.
+ */
+export function onlyAnswersAfter(entries: Entries, isCause: (entry: string) => boolean): Entries {
+  const first = entries.findIndex(isCause);
+  return first < 0 ? entries : onlyAnswersFrom(entries, first);
+}
+
+/** As {@link onlyAnswersAfter}, from the first of them on. */
+export function onlyAnswersFrom(entries: Entries, first: number): Entries {
+  const answers = entries
+    .slice(first)
+    .filter((entry) => /^\d/.test(entry))
+    .map((entry) => entry.replace(/ {2}\[.*\]$/, '').replaceAll(/(client|connection) \d+/g, '$1'));
+  return [...entries.slice(0, first), ...answers.toSorted()];
+}
+
+/**
+ * A pool that comes to a server makes its first connections 1, 2 and 4 at a time; whoever waits for that is served by one
+ * that is given back in the meantime, so that fewer are made.
+ */
+export function fewerMade(isMade: (entry: string) => boolean): Allowance {
+  const made = (entries: Entries): number => entries.filter(isMade).length;
+  return {
+    reason: 'a caller whose connection cannot be dialled yet takes one that is given back',
+    without: (stock, ours) => {
+      if (made(ours) >= made(stock)) return undefined;
+      const parting = stock.findIndex((entry, i) => entry !== ours[i]);
+      return [onlyAnswersFrom(stock, parting), onlyAnswersFrom(ours, parting)];
+    },
+  };
+}
+
+/** Both courses, with a mark at each line in which they part. */
+export function sideBySide(stock: Entries, ours: Entries): string {
+  const lines: string[] = [];
+  let same = true;
+  for (let i = 0; i < Math.max(stock.length, ours.length); i++) {
+    if (stock[i] === ours[i]) lines.push(`    ${stock[i]}`);
+    else {
+      if (same) lines.push('  from here on they differ:');
+      same = false;
+      lines.push(`  stock ${stock[i] ?? '(nothing)'}`, `  ours  ${ours[i] ?? '(nothing)'}`);
+    }
+  }
+  return lines.join('\n');
+}

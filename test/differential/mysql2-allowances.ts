@@ -1,0 +1,51 @@
+import { type Allowance, fewerMade, onlyAnswersAfter } from './differences.js';
+
+const isTimeOut = (entry: string): boolean => entry.includes('PROTOCOL_SEQUENCE_TIMEOUT');
+
+/** Of a statement without a callback, after its time-out has been told. */
+const LATE_ROW = /^\d+ statement emitted \{"late":1\}/;
+
+const timedOut: Allowance = {
+  reason: 'a connection whose statement timed out is closed; mysql2 hands it out while the statement still runs on it',
+  without: (stock, ours) => {
+    if (!stock.some(isTimeOut) || !ours.some(isTimeOut)) return undefined;
+    const answers = (entries: readonly string[]): readonly string[] =>
+      onlyAnswersAfter(entries, isTimeOut)
+        .filter((entry) => !LATE_ROW.test(entry))
+        // At the end of the pool there is a connection, or there is none.
+        .map((entry) => entry.replace(/Pool is closed\.|Can't add new command when .*/, 'closed'));
+    return [answers(stock), answers(ours)];
+  },
+};
+
+/** A failure without the counters. */
+const failureIn = (entry: string): string | undefined => /^\d.* failed: .*(?= {2}\[)/.exec(entry)?.[0];
+
+const toldOnce: Allowance = {
+  reason: 'a call is told its failure once; mysql2 tells some of them twice',
+  without: (stock, ours) => {
+    const times = (entries: readonly string[], failure: string): number =>
+      entries.filter((entry) => failureIn(entry) === failure).length;
+    const once = stock.filter((entry, i) => {
+      const failure = failureIn(entry);
+      const isFirst = stock.findIndex((other) => failureIn(other) === failure) === i;
+      return failure === undefined || isFirst || times(ours, failure) !== 1;
+    });
+    return once.length === stock.length ? undefined : [once, ours];
+  },
+};
+
+const enqueuedOnce: Allowance = {
+  reason:
+    'a caller enters the queue once; mysql2 has them enter again, behind who came since, where a connection is lost',
+  without: (stock, ours) => {
+    const others = (entries: readonly string[]): readonly string[] =>
+      entries.filter((entry) => !entry.startsWith('event enqueue'));
+    const [theirs, own] = [stock.length - others(stock).length, ours.length - others(ours).length];
+    return theirs > own ? [others(stock), others(ours)] : undefined;
+  },
+};
+
+const relieved = fewerMade((entry) => entry.startsWith('event connection '));
+
+export const MYSQL2_ALLOWANCES: readonly Allowance[] = [toldOnce, enqueuedOnce, timedOut, relieved];
