@@ -4,7 +4,6 @@ import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe } from 'vitest';
 import type { Database, DatabaseContext, DatabaseFactory } from '../src/lab/index.js';
 import { ProcessTree, Watchdog } from '../src/lab/process-tree.js';
 import { chooseUser } from '../src/lab/run-as.js';
@@ -27,12 +26,6 @@ export interface ServerProgram {
 export function findProgram(name: string): string | null {
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
-}
-
-/** Tests that need a program; where it is not installed they are skipped, and the suite's name says so. */
-export function suiteWith(program: string, name: string, body: () => void): void {
-  if (findProgram(program) !== null) describe(name, body);
-  else describe.skip(`${name} (skipped: ${program} is not installed)`, body);
 }
 
 export function behind(program: (index: number) => ServerProgram): DatabaseFactory {

@@ -1,21 +1,28 @@
 import type { Clock, Timer } from '../clock.js';
-import { LinkedList, type Place } from './linked-list.js';
+import { LinkedList, Place } from './linked-list.js';
 
 /** A caller whose time runs. The record of it is the deadlines' own. */
 export interface Bounded {
   deadline?: unknown;
 }
 
-interface Wait<W> {
+/** There are as many of them as callers, so each stands in its list by itself. */
+class Wait<W> extends Place {
   readonly waiter: W;
   readonly since: number;
-  readonly until: number;
-  readonly list: Durations<W>;
-  place: Place<Wait<W>>;
+  readonly durations: Durations<W>;
+
+  constructor(waiter: W, since: number, durations: Durations<W>) {
+    super();
+    this.waiter = waiter;
+    this.since = since;
+    this.durations = durations;
+  }
 }
 
 /** Deadlines of one duration end in the order in which they began, so one timer serves them all. */
 interface Durations<W> {
+  readonly millis: number;
   readonly waits: LinkedList<Wait<W>>;
   timer: Timer | undefined;
 }
@@ -45,13 +52,12 @@ export class AcquireDeadlines<W extends Bounded> {
   /** The caller's time begins now, if it has not begun. */
   begin(waiter: W, deadlineMillis: number = this.#deadlineMillis): void {
     if (waiter.deadline !== undefined) return;
-    const list = this.#listOf(deadlineMillis);
-    const since = this.#clock.now();
-    const wait = { waiter, since, until: since + deadlineMillis, list } as Wait<W>;
-    wait.place = list.waits.push(wait);
+    const durations = this.#durationsOf(deadlineMillis);
+    const wait = new Wait(waiter, this.#clock.now(), durations);
+    durations.waits.push(wait);
     waiter.deadline = wait;
     this.#count++;
-    if (list.timer === undefined) this.#arm(list, deadlineMillis);
+    if (durations.timer === undefined) this.#arm(durations, deadlineMillis);
   }
 
   end(waiter: W): void {
@@ -63,47 +69,49 @@ export class AcquireDeadlines<W extends Bounded> {
     for (const { waits } of this.#durations.values()) for (const wait of waits) this.#end(wait);
   }
 
-  #listOf(deadlineMillis: number): Durations<W> {
-    let list = this.#durations.get(deadlineMillis);
-    if (list === undefined) {
-      list = { waits: new LinkedList(), timer: undefined };
-      this.#durations.set(deadlineMillis, list);
+  #durationsOf(millis: number): Durations<W> {
+    let durations = this.#durations.get(millis);
+    if (durations === undefined) {
+      durations = { millis, waits: new LinkedList(), timer: undefined };
+      this.#durations.set(millis, durations);
     }
-    return list;
+    return durations;
   }
 
-  #end({ waiter, list, place }: Wait<W>): void {
+  #end(wait: Wait<W>): void {
+    const { waiter, durations } = wait;
     waiter.deadline = undefined;
     this.#count--;
-    list.waits.remove(place);
+    durations.waits.remove(wait);
     // A timer that waits for nobody would keep the process alive.
-    if (list.waits.length === 0) this.#disarm(list);
+    if (durations.waits.length === 0) this.#disarm(durations);
   }
 
-  #disarm(list: Durations<W>): void {
-    this.#clock.clear(list.timer);
-    list.timer = undefined;
+  #disarm(durations: Durations<W>): void {
+    this.#clock.clear(durations.timer);
+    durations.timer = undefined;
   }
 
-  #arm(list: Durations<W>, delayMillis: number): void {
+  #arm(durations: Durations<W>, delayMillis: number): void {
     // Awaited: a caller is waiting, as it would for the driver's own connecting socket.
-    list.timer = this.#clock.setAwaited(() => {
-      list.timer = undefined;
-      this.#expireDue(list);
+    durations.timer = this.#clock.setAwaited(() => {
+      durations.timer = undefined;
+      this.#expireDue(durations);
     }, delayMillis);
   }
 
-  #expireDue(list: Durations<W>): void {
+  #expireDue(durations: Durations<W>): void {
+    const { waits, millis } = durations;
     const began = this.#clock.now();
     for (let now = began; now - began < SLICE_MILLIS; now = this.#clock.now()) {
-      const wait = list.waits.first;
-      if (wait === undefined || wait.until > now) break;
+      const wait = waits.first;
+      if (wait === null || wait.since + millis > now) break;
       this.#end(wait);
       this.#expire(wait.waiter, now - wait.since);
     }
-    const next = list.waits.first;
-    if (next === undefined) return;
-    this.#disarm(list);
-    this.#arm(list, Math.max(0, next.until - this.#clock.now()));
+    const next = waits.first;
+    if (next === null) return;
+    this.#disarm(durations);
+    this.#arm(durations, Math.max(0, next.since + millis - this.#clock.now()));
   }
 }

@@ -1,75 +1,72 @@
-/** A place in a {@link LinkedList}; whoever keeps it can take its item out again without a search. */
-export interface Place<T> {
-  readonly item: T;
+/** What stands in a {@link LinkedList}, and can be taken out of it again without a search. */
+export class Place {
+  before: Place | null = null;
+  after: Place | null = null;
+  list: object | null = null;
 }
 
-interface Node<T> extends Place<T> {
-  before: Node<T> | null;
-  after: Node<T> | null;
-  list: LinkedList<T> | null;
-}
-
-/** An order in which each item is added, found and removed in constant time, however many there are. */
-export class LinkedList<T> implements Iterable<T> {
-  #first: Node<T> | null = null;
-  #last: Node<T> | null = null;
+/** An order in which each place is added, found and removed in constant time, however many there are. */
+export class LinkedList<P extends Place> implements Iterable<P> {
+  #first: Place | null = null;
+  #last: Place | null = null;
   #length = 0;
 
   get length(): number {
     return this.#length;
   }
 
-  get first(): T | undefined {
-    return this.#first?.item;
+  get first(): P | null {
+    return this.#first as P | null;
   }
 
-  get last(): T | undefined {
-    return this.#last?.item;
+  get last(): P | null {
+    return this.#last as P | null;
   }
 
-  push(item: T): Place<T> {
-    return this.#link(item, null);
+  /** @param place one that stands nowhere */
+  push(place: P): void {
+    this.#link(place, null);
   }
 
-  /** In front of the first item of which `isLater` is true: what belongs near the front is found soon. */
-  insert(item: T, isLater: (other: T) => boolean): Place<T> {
+  /** In front of the first one of which `isLater` is true: what belongs near the front is found soon. */
+  insert(place: P, isLater: (other: P) => boolean): void {
     let next = this.#first;
-    while (next !== null && !isLater(next.item)) next = next.after;
-    return this.#link(item, next);
+    while (next !== null && !isLater(next as P)) next = next.after;
+    this.#link(place, next);
   }
 
-  shift(): T | undefined {
-    const first = this.#first;
+  shift(): P | null {
+    const { first } = this;
     if (first !== null) this.remove(first);
-    return first?.item;
+    return first;
   }
 
   /** False if it had been removed. */
-  remove(place: Place<T>): boolean {
-    const node = place as Node<T>;
-    if (node.list !== this) return false;
-    if (node.before === null) this.#first = node.after;
-    else node.before.after = node.after;
-    if (node.after === null) this.#last = node.before;
-    else node.after.before = node.before;
+  remove(place: P): boolean {
+    if (place.list !== this) return false;
+    if (place.before === null) this.#first = place.after;
+    else place.before.after = place.after;
+    if (place.after === null) this.#last = place.before;
+    else place.after.before = place.before;
     // `after` stays, so that an iteration that stands here goes on.
-    node.list = null;
+    place.list = null;
     this.#length--;
     return true;
   }
 
-  *[Symbol.iterator](): Iterator<T> {
-    for (let node = this.#first; node !== null; node = node.after) if (node.list === this) yield node.item;
+  *[Symbol.iterator](): Iterator<P> {
+    for (let place = this.#first; place !== null; place = place.after) if (place.list === this) yield place as P;
   }
 
-  #link(item: T, after: Node<T> | null): Place<T> {
+  #link(place: P, after: Place | null): void {
     const before = after === null ? this.#last : after.before;
-    const node: Node<T> = { item, before, after, list: this };
-    if (before === null) this.#first = node;
-    else before.after = node;
-    if (after === null) this.#last = node;
-    else after.before = node;
+    place.before = before;
+    place.after = after;
+    place.list = this;
+    if (before === null) this.#first = place;
+    else before.after = place;
+    if (after === null) this.#last = place;
+    else after.before = place;
     this.#length++;
-    return node;
   }
 }

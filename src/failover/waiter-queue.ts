@@ -1,12 +1,21 @@
 import type { Bounded } from './acquire-deadlines.js';
-import { LinkedList, type Place } from './linked-list.js';
+import { LinkedList, Place } from './linked-list.js';
 
 /** One caller who waits for a connection. The queue keeps its own notes on it. */
 export interface Waiter extends Bounded {
   /** When the caller came: nobody loses their turn by a failure of what was done for them. */
   turn?: number;
   /** Where it stands in the queue, while it does. */
-  place?: Place<Waiter> | undefined;
+  place?: Place | undefined;
+}
+
+class Turn<W> extends Place {
+  readonly waiter: W;
+
+  constructor(waiter: W) {
+    super();
+    this.waiter = waiter;
+  }
 }
 
 /** Before anybody who came in the usual way. */
@@ -14,7 +23,7 @@ const BEFORE_ALL = -Number.MAX_SAFE_INTEGER;
 
 /** Callers of one pool in the order in which they came, whatever was tried for them in the meantime. */
 export class WaiterQueue<W extends Waiter> implements Iterable<W> {
-  readonly #list: LinkedList<W> = new LinkedList();
+  readonly #list: LinkedList<Turn<W>> = new LinkedList();
   #lastTurn = 0;
   #lastAhead = BEFORE_ALL;
   #isAhead = false;
@@ -24,15 +33,15 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   }
 
   get first(): W | undefined {
-    return this.#list.first;
+    return this.#list.first?.waiter;
   }
 
   get last(): W | undefined {
-    return this.#list.last;
+    return this.#list.last?.waiter;
   }
 
-  [Symbol.iterator](): Iterator<W> {
-    return this.#list[Symbol.iterator]();
+  *[Symbol.iterator](): Iterator<W> {
+    for (const { waiter } of this.#list) yield waiter;
   }
 
   has({ place }: W): boolean {
@@ -58,20 +67,21 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   push(waiter: W): void {
     if (this.#isAhead) return this.queueAgain(waiter);
     this.note(waiter);
-    waiter.place = this.#list.push(waiter);
+    this.#list.push(this.#placeOf(waiter));
   }
 
   /** To where its turn is: the end for one who has just come, near the front for one who was tried before. */
   queueAgain(waiter: W): void {
     if (waiter.place !== undefined) return;
     this.note(waiter);
-    const { last } = this.#list;
-    const isLast = last === undefined || isBefore(last, waiter);
-    waiter.place = isLast ? this.#list.push(waiter) : this.#list.insert(waiter, (other) => isBefore(waiter, other));
+    const { last } = this;
+    const place = this.#placeOf(waiter);
+    if (last === undefined || isBefore(last, waiter)) this.#list.push(place);
+    else this.#list.insert(place, (other) => isBefore(waiter, other.waiter));
   }
 
   shift(): W | undefined {
-    const first = this.#list.shift();
+    const first = this.#list.shift()?.waiter;
     if (first !== undefined) first.place = undefined;
     return first;
   }
@@ -80,14 +90,20 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   remove(waiter: W): boolean {
     const { place } = waiter;
     waiter.place = undefined;
-    return place !== undefined && this.#list.remove(place as Place<W>);
+    return place !== undefined && this.#list.remove(place as Turn<W>);
   }
 
   /** Takes all of them out, in turn. */
   clear(): W[] {
-    const all = [...this.#list];
+    const all = [...this];
     for (const waiter of all) this.remove(waiter);
     return all;
+  }
+
+  #placeOf(waiter: W): Turn<W> {
+    const place = new Turn(waiter);
+    waiter.place = place;
+    return place;
   }
 }
 

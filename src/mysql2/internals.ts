@@ -396,9 +396,16 @@ export function quit(driver: Driver, connection: mysql.Connection): void {
   end.call(connection);
 }
 
+const SOCKETS_BELOW: WeakMap<mysql.Connection, Socket> = new WeakMap();
+
+/** What ends this socket is told before TLS knows, which may be on it, and which is all that mysql2 keeps then. */
+export function standsOn(connection: mysql.Connection, socket: Socket): void {
+  SOCKETS_BELOW.set(connection, socket);
+}
+
 /** Is nothing to be had from it any more? */
 export function isEnded(connection: mysql.Connection): boolean {
-  return (inner(connection).stream as Socket).destroyed;
+  return SOCKETS_BELOW.get(connection)?.destroyed === true || (inner(connection).stream as Socket).destroyed;
 }
 
 /** Ends it now, whatever runs on it; that fails with this error. Of a pool it is no member then. */

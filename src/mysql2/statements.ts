@@ -7,7 +7,7 @@ import { isSingleStatement } from '../outcome/statement.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import type { LostSession } from '../sockets/uptime.js';
 import { isTimeOut } from './driver-words.js';
-import { type Command, isEnded, onFailure, type ResultCallback, textOf } from './internals.js';
+import { type Command, isEnded, onFailure, type ResultCallback, standsOn, textOf } from './internals.js';
 import { askRole, isRoleQuestion } from './role.js';
 import { isServerError } from './server-errors.js';
 
@@ -41,6 +41,7 @@ export class Statements<C extends mysql.Connection> {
   }
 
   watch(connection: C, socket: TrackedSocket): void {
+    standsOn(connection, socket);
     onFailure(connection, {
       refused: (command, error) => noteAnswer(error, statementOf(command)),
       failed: (command, told, error) => {

@@ -30,7 +30,8 @@ export class Entrance {
     const { pool, admission, connect, boundLast } = this.#side;
     const refusal = admission.limited && !pool.ending ? admission.refusal(this.#place()) : null;
     if (refusal !== null) return process.nextTick(() => callback(refusal, undefined, () => {}));
-    connect(this.#explained(callback));
+    const isTimed = (pool.options.connectionTimeoutMillis ?? 0) > 0;
+    connect(isTimed ? this.#explained(callback) : callback);
     boundLast();
   }
 

@@ -1,7 +1,9 @@
+import { writeFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../../src/errors.js';
 import type { Lab, LabHost } from '../../src/lab/index.js';
-import { type Dialect, type LoginFault, ROWS } from './dialect.js';
+import { type Certificate, CERTIFICATE, ROTATED } from './certificates.js';
+import { type Dialect, ROWS, type ServerFault } from './dialect.js';
 import type { Row } from './history.js';
 
 const ROOM_ATTEMPTS = 1_200;
@@ -21,8 +23,8 @@ export interface Cluster {
   promote(host: LabHost): Promise<void>;
   /** It was left, whatever befell it, and is to be the next one again; the other one takes writes. */
   rejoin(host: LabHost): Promise<void>;
-  /** A fault of the application's logins begins, or ends. All servers are well. */
-  tellLogins(fault: LoginFault, begins: boolean): Promise<void>;
+  /** A fault of the application's own begins, or ends. All servers are well. */
+  tell(fault: ServerFault, begins: boolean): Promise<void>;
   /** Resolves when the application has no session left on any server, or says how many are left. */
   sessions(): Promise<number>;
   rows(): Promise<Row[]>;
@@ -63,8 +65,20 @@ export class IndependentServers implements Cluster {
     await this.#tell(host, this.#dialect.writable);
   }
 
-  async tellLogins(fault: LoginFault, begins: boolean): Promise<void> {
-    for (const host of this.#lab.hosts) await this.#tell(host, [this.#dialect.logins[fault][begins ? 0 : 1]]);
+  async tell(fault: ServerFault, begins: boolean): Promise<void> {
+    if (fault === 'pooler full') throw new Error(`${fault}: there is no pooler`);
+    for (const host of this.#lab.hosts) {
+      if (fault === 'rotated certificate') await this.#rotate(host, begins ? ROTATED : CERTIFICATE);
+      else await this.#tell(host, [this.#dialect.logins[fault][begins ? 0 : 1]]);
+    }
+  }
+
+  async #rotate(host: LabHost, { cert, key }: Certificate): Promise<void> {
+    const { paths, reload } = this.#dialect.certificate;
+    const [own] = await host.database.query<{ crt: string; key: string }>(paths);
+    await writeFile(own!.crt, cert);
+    await writeFile(own!.key, key);
+    await this.#tell(host, [reload]);
   }
 
   async sessions(): Promise<number> {

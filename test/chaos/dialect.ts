@@ -6,11 +6,16 @@ export interface Dialect {
   readonly writable: readonly string[];
   /** What the servers are told for a fault of the application's login, and for its end. */
   readonly logins: Readonly<Record<LoginFault, readonly [on: string, off: string]>>;
+  /** Where the server has its certificate and its key, as `crt` and `key`, and how it is told to read them anew. */
+  readonly certificate: { readonly paths: string; readonly reload: string };
   /** How many sessions of the application there are. */
   readonly sessions: string;
 }
 
+/** Those faults of the application's logins that a statement brings about. */
 export type LoginFault = 'full' | 'slow logins' | 'wrong password';
+/** Those that are brought about on the servers, which are well. */
+export type ServerFault = LoginFault | 'rotated certificate' | 'pooler full';
 
 export const ROWS = 'select id, part, execution from ledger';
 
@@ -25,6 +30,7 @@ export const postgres: Dialect = {
     `set synchronous_commit = local;
      create table ledger (id int not null, part int not null, execution uuid not null default gen_random_uuid());
      create table marker (id text primary key);
+     create function here() returns int language sql stable as 'select inet_server_port()';
      create procedure append_halves(id int) language plpgsql as $$
      begin
        commit;
@@ -48,6 +54,11 @@ export const postgres: Dialect = {
     full: ['alter role app connection limit 4', 'alter role app connection limit -1'],
     'slow logins': ['alter event trigger slow_login enable always', 'alter event trigger slow_login disable'],
     'wrong password': [`alter role app password 'another'`, `alter role app password 'app-secret'`],
+  },
+  certificate: {
+    paths: `select folder || '/server.crt' as crt, folder || '/server.key' as key
+      from current_setting('data_directory') as folder`,
+    reload: 'select pg_reload_conf()',
   },
   readOnly: ['alter system set default_transaction_read_only = on', 'select pg_reload_conf()'],
   writable: ['alter system reset default_transaction_read_only', 'select pg_reload_conf()'],
@@ -77,6 +88,7 @@ export const mariadb: Dialect = {
       `set password for app@'%' = password('app-secret')`,
     ],
   },
+  certificate: { paths: 'select @@ssl_cert as crt, @@ssl_key as `key`', reload: 'flush ssl' },
   readOnly: ['set global read_only = 1'],
   writable: ['set global read_only = 0'],
   sessions: "select count(*) as count from information_schema.processlist where user = 'app'",

@@ -112,11 +112,12 @@ class GenericPoolWork implements Work {
 const PRIORITIES = 3;
 
 export const open: OpenWork = async (target: Target, password: Password) => {
-  const { library, name, port, dnsServers, user, database, deadlineMillis } = target;
+  const { library, name, port, dnsServers, user, database, ca, deadlineMillis } = target;
+  const ssl = ca === null ? false : { ca };
   const { createPool } = (await import(join(library, 'generic-pool', 'index.js'))) as typeof GenericPool;
   const factory: GenericPool.Factory<pg.Client> = {
     create: async ({ host, connect }) => {
-      const client = new pg.Client({ user, password, database, host, port, stream: connect });
+      const client = new pg.Client({ user, password, database, host, port, ssl, stream: connect });
       client.on('error', () => {}); // who uses it gets it, or the next one
       await client.connect();
       return client;

@@ -1,6 +1,7 @@
 import { createHook } from 'node:async_hooks';
 
-const WATCHED: ReadonlySet<string> = new Set(['Timeout', 'TCPWRAP', 'TLSWRAP', 'UDPWRAP']);
+/** Not TLSWRAP, which goes with Node's garbage, when it may; below each is a TCPWRAP. */
+const WATCHED: ReadonlySet<string> = new Set(['Timeout', 'TCPWRAP', 'UDPWRAP']);
 const POLL_MILLIS = 20;
 const SHOWN_FRAMES = 4;
 

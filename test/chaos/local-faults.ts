@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Child } from '../../src/cli/failover/rpc.js';
+import { findProgram } from '../server-program.js';
 import type { Cluster } from './cluster.js';
 import type { LoadMethods, Opened } from './load-process.js';
 import type { Local } from './local.js';
@@ -14,14 +15,17 @@ export interface LocalScene {
   readonly load: Pick<Opened, 'pid' | 'files'>;
 }
 
-/** Can nobody log in any more, or ask for an address, as long as it lasts? Then it ends before the name moves. */
+/** With these nobody can log in any more, ask for an address, or be served: they end before the name moves. */
+const BEFORE_MOVE: ReadonlySet<Local> = new Set(['wrong password', 'rotated certificate', 'no files', 'pooler full']);
+/** With these logins fail for a reason that no pool waits for to pass. */
+const REFUSING: ReadonlySet<Local> = new Set(['wrong password', 'rotated certificate', 'no files', 'no password']);
+
 export function endsBeforeMove(local: Local): boolean {
-  return local === 'wrong password' || local === 'no files';
+  return BEFORE_MOVE.has(local);
 }
 
-/** Do logins fail with it for a reason that no pool waits for to pass? */
 export function refuses(local: Local): boolean {
-  return local === 'wrong password' || local === 'no files' || local === 'no password';
+  return REFUSING.has(local);
 }
 
 export async function begin(local: Local, { child, cluster, load }: LocalScene): Promise<void> {
@@ -29,7 +33,9 @@ export async function begin(local: Local, { child, cluster, load }: LocalScene):
     case 'full':
     case 'slow logins':
     case 'wrong password':
-      return await cluster.tellLogins(local, true);
+    case 'rotated certificate':
+    case 'pooler full':
+      return await cluster.tell(local, true);
     case 'slow password':
       return await child.call('password', { mode: 'slow' });
     case 'no password':
@@ -44,7 +50,9 @@ export async function end(local: Local, { child, cluster, load }: LocalScene): P
     case 'full':
     case 'slow logins':
     case 'wrong password':
-      return await cluster.tellLogins(local, false);
+    case 'rotated certificate':
+    case 'pooler full':
+      return await cluster.tell(local, false);
     case 'slow password':
     case 'no password':
       return await child.call('password', { mode: 'right' });
@@ -54,7 +62,9 @@ export async function end(local: Local, { child, cluster, load }: LocalScene): P
 }
 
 /** Why a local fault cannot be had here; null if it can. */
-export async function missing(local: Local): Promise<string | null> {
+export async function missing(local: Local, driver: string): Promise<string | null> {
+  if (local === 'rotated certificate' && driver === 'mysql2' && findProgram('mariadbd') === null)
+    return 'rotated certificate: there is no mariadbd here, and MySQL 5.6 has no TLS that mysql2 takes';
   if (local !== 'no files') return null;
   return await run('prlimit', ['--version']).then(
     () => null,

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Incident, INCIDENTS, incidentsOf } from './incident.js';
-import { type Local, LOCALS, localsOf } from './local.js';
+import { findProgram } from '../server-program.js';
+import { isPossible, type Local, LOCALS } from './local.js';
 import { missing } from './local-faults.js';
 import { judge, total } from './report.js';
 import { FAULTS, type Fault } from './schedule.js';
@@ -18,7 +19,8 @@ breaks what the library promises.
   --seed S        the same seed gives the same faults (default: a new one)
   --parallel N    so many pairs of servers in each mode at once, which share the failovers (default 1)
   --driver D      pg, mysql2 or generic-pool (default pg)
-  --mode M        independent, replicated, or both at once (default both; pg only, the others: independent)
+  --mode M        independent, replicated, pooled (PgBouncer in front of independent servers), or all at once
+                  (default all; pg only, the others: independent)
   --faults F      of ${FAULTS.join(',')} (default all)
   --locals L      of ${LOCALS.join(',')}, or none: faults of the application itself, while failovers go on
                   and between them (default all that the driver can have)
@@ -37,7 +39,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     parallel: { type: 'string', default: '1' },
     driver: { type: 'string', default: 'pg' },
-    mode: { type: 'string', default: 'both' },
+    mode: { type: 'string', default: 'all' },
     faults: { type: 'string', default: FAULTS.join(',') },
     locals: { type: 'string' },
     incidents: { type: 'string', default: INCIDENTS.join(',') },
@@ -59,8 +61,7 @@ async function main(): Promise<number> {
   const seed = count('seed', values.seed ?? `${1 + Math.floor(Math.random() * SEEDS)}`);
   process.stdout.write(`seed ${seed}\n`);
   const driver = oneOf<Driver>('driver', values.driver, ['pg', 'mysql2', 'generic-pool']);
-  const both: readonly Mode[] = driver === 'pg' ? ['independent', 'replicated'] : ['independent'];
-  const modes = values.mode === 'both' ? both : [oneOf<Mode>('mode', values.mode, both)];
+  const modes = modesFor(driver);
   const faults = values.faults.split(',').map((fault) => oneOf<Fault>('faults', fault, FAULTS));
   const locals = await localsFor(driver);
   const incidents =
@@ -71,14 +72,18 @@ async function main(): Promise<number> {
   const parallel = count('parallel', values.parallel);
   const pairs = Array.from({ length: parallel }, () => modes).flat();
   const trials = await Promise.all(
-    pairs.map((mode, i) =>
-      run({
+    pairs.map((mode, i) => {
+      const isOnly = locals.length === 1;
+      const isEncrypted = mode === 'independent' && locals.includes('rotated certificate');
+      const tls = isEncrypted && (isOnly || (seed + i) % 2 === 1);
+      return run({
         ...{
           mode,
           driver,
+          tls,
           seed: seed + i,
           faults,
-          locals,
+          locals: locals.filter((local) => isPossible(local, driver, mode, tls)),
           incidents: incidents.filter((one) => incidentsOf(mode).includes(one)),
           ratePerSecond,
           deadlineMillis: count('deadline', values.deadline),
@@ -96,8 +101,8 @@ async function main(): Promise<number> {
           const pair = parallel === 1 ? mode : `${mode} ${seed + i}`;
           process.stderr.write(`${pair}, ${number}: ${[fault, naming, ...more].join(', ')}\n`);
         },
-      }),
-    ),
+      });
+    }),
   );
   for (const { options, history } of trials) {
     if (values.history !== undefined)
@@ -111,13 +116,20 @@ async function main(): Promise<number> {
   return good ? 0 : 1;
 }
 
+function modesFor(driver: Driver): readonly Mode[] {
+  const possible: readonly Mode[] = driver === 'pg' ? ['independent', 'replicated', 'pooled'] : ['independent'];
+  if (values.mode !== 'all') return [oneOf<Mode>('mode', values.mode, possible)];
+  if (!possible.includes('pooled') || findProgram('pgbouncer') !== null) return possible;
+  process.stdout.write('not run: servers with a pooler in front of them: there is no pgbouncer here\n');
+  return possible.filter((mode) => mode !== 'pooled');
+}
+
 async function localsFor(driver: Driver): Promise<Local[]> {
-  const possible = localsOf(driver);
   if (values.locals === 'none') return [];
   const wanted = values.locals?.split(',').map((local) => oneOf<Local>('locals', local, LOCALS)) ?? LOCALS;
   const here: Local[] = [];
-  for (const local of wanted.filter((one) => possible.includes(one))) {
-    const reason = await missing(local);
+  for (const local of wanted) {
+    const reason = await missing(local, driver);
     if (reason === null) here.push(local);
     else process.stdout.write(`not drawn: ${reason}\n`);
   }

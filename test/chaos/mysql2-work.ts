@@ -130,12 +130,13 @@ class Mysql2Work implements Work {
 
 /** mysql2 takes a password as it is, so the one that the target has. */
 export const open: OpenWork = async (target: Target) => {
-  const { library, name, port, dnsServers, user, password, database, deadlineMillis } = target;
+  const { library, name, port, dnsServers, user, password, database, ca, deadlineMillis } = target;
   const module = join(library, 'mysql2', 'promise.js');
   const { createPool } = (await import(module)) as { readonly createPool: typeof CreatePool };
   return new Mysql2Work(
     createPool({
       ...{ host: name, port, user, password, database },
+      ...(ca === null ? {} : { ssl: { ca, verifyIdentity: true } }),
       // More than the servers take when they are full.
       ...{ connectionLimit: 14, maxIdle: 2, idleTimeout: IDLE_MILLIS },
       follow: { ...FOLLOW, servers: dnsServers },

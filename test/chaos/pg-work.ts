@@ -17,7 +17,8 @@ import {
   type Work,
 } from './work.js';
 
-const PORT = 'inet_server_port() as port';
+/** By a pooler it is the one that its server stands behind. */
+const PORT = 'here() as port';
 const WRITE = `insert into ledger values ($1, $2) returning ${PORT}`;
 
 /** A client, a pool and the handle of a transaction alike. */
@@ -135,11 +136,12 @@ export async function portOf(on: Queryable, text: string, values?: unknown[]): P
 }
 
 export const open: OpenWork = async (target: Target, password: Password) => {
-  const { library, name, port, dnsServers, user, database, deadlineMillis } = target;
+  const { library, name, port, dnsServers, user, database, ca, deadlineMillis } = target;
   const { Pool } = (await import(join(library, 'pg', 'index.js'))) as { readonly Pool: typeof PoolClass };
   return new PgWork(
     new Pool({
       ...{ host: name, port, user, password, database, max: 10, idleTimeoutMillis: IDLE_MILLIS },
+      ssl: ca === null ? false : { ca },
       follow: { ...FOLLOW, servers: dnsServers },
       failover: { ...FAILOVER, deadlineMillis, role: 'writable', replay: 'reads' },
     }),

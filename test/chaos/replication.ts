@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import type { Lab, LabHost } from '../../src/lab/index.js';
 import { type Cluster, countSessions, readRows } from './cluster.js';
-import { type Dialect, type LoginFault, ROWS } from './dialect.js';
+import { type Dialect, type ServerFault, ROWS } from './dialect.js';
 import type { Row } from './history.js';
 
 const run = promisify(execFile);
@@ -73,7 +73,8 @@ export class Replication implements Cluster {
   }
 
   /** The standby has it from the primary. */
-  async tellLogins(fault: LoginFault, begins: boolean): Promise<void> {
+  async tell(fault: ServerFault, begins: boolean): Promise<void> {
+    if (fault === 'rotated certificate' || fault === 'pooler full') throw new Error(`${fault}: not drawn here`);
     await query(await this.#primary(), this.#dialect.logins[fault][begins ? 0 : 1]);
   }
 

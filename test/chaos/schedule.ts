@@ -72,7 +72,7 @@ const CROWD_WHEN_FULL = 200;
 /** So many of a hundred troubles last so long without a fault of a server that long statements live through them. */
 const CALM_PERCENT = 20;
 const CALM_MILLIS = 7_500;
-const LONG = 4;
+export const LONG: number = 4;
 const LATE_PERCENT = 30;
 const LATEST_MILLIS = 1_500;
 const NAME_FIRST_PERCENT = 30;

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { Child } from '../../src/cli/failover/rpc.js';
 import { messageOf } from '../../src/errors.js';
 import { type Lab, type LabHost, startLab } from '../../src/lab/index.js';
+import { LOGIN } from '../proxies/pgbouncer.js';
+import { CERTIFICATE } from './certificates.js';
 import { type Cluster, IndependentServers } from './cluster.js';
 import { mariadb, postgres } from './dialect.js';
 import { carryOut, heal } from './faults.js';
@@ -13,11 +15,12 @@ import type { Incident } from './incident.js';
 import type { LoadMethods, Opened } from './load-process.js';
 import type { Local } from './local.js';
 import { begin, end, endsBeforeMove, type LocalScene, refuses } from './local-faults.js';
+import { PooledServers, startPooled } from './pooled.js';
 import { Replication, REPLICATION_SETTINGS } from './replication.js';
 import { type Failover, type Fault, type LocalTrouble, schedule } from './schedule.js';
 import { FOLLOW, type Target } from './work.js';
 
-export type Mode = 'independent' | 'replicated';
+export type Mode = 'independent' | 'replicated' | 'pooled';
 export type Driver = 'pg' | 'mysql2' | 'generic-pool';
 
 export interface TrialOptions {
@@ -28,6 +31,8 @@ export interface TrialOptions {
   readonly faults: readonly Fault[];
   readonly locals: readonly Local[];
   readonly incidents: readonly Incident[];
+  /** The connections are encrypted, and the server's certificate is checked. */
+  readonly tls: boolean;
   readonly ratePerSecond: number;
   /** How long a caller waits for a connection while there is no server. */
   readonly deadlineMillis: number;
@@ -70,26 +75,40 @@ const FROZEN_MILLIS = 3_000;
 /** As many failovers as asked for, one after the other, under load. */
 export async function run(options: TrialOptions): Promise<Trial> {
   const began = performance.now();
-  const { driver, mode } = options;
-  const dialect = driver === 'mysql2' ? mariadb : postgres;
-  const replicated = mode === 'replicated';
-  const lab = await startLab({
-    databases: dialect.databases,
-    ...(replicated ? { postgres: { settings: REPLICATION_SETTINGS } } : {}),
-    // What was committed survives the process, as in any server that is not a test's.
-    mariadb: { settings: { 'innodb-flush-log-at-trx-commit': '2' } },
-  });
+  const { lab, cluster, close } = await startServers(options);
   const child = new Child<LoadMethods>(fileURLToPath(new URL('load-process.js', import.meta.url)));
   try {
-    const cluster = replicated ? new Replication(lab, dialect) : new IndependentServers(lab, dialect);
     await cluster.prepare();
     const course = new Course(options, lab, cluster, child);
     await course.run();
     return { options, ...(await course.result()), tookMillis: performance.now() - began };
   } finally {
     await child.end();
-    await lab.close();
+    await close();
   }
+}
+
+interface Started {
+  readonly lab: Lab;
+  readonly cluster: Cluster;
+  close(): Promise<void>;
+}
+
+async function startServers({ driver, mode, tls }: TrialOptions): Promise<Started> {
+  if (mode === 'pooled') {
+    const { lab, close } = await startPooled();
+    return { lab, cluster: new PooledServers(lab), close };
+  }
+  const dialect = driver === 'mysql2' ? mariadb : postgres;
+  const ssl = tls ? { ssl: CERTIFICATE } : {};
+  const lab = await startLab({
+    databases: dialect.databases,
+    postgres: { ...ssl, ...(mode === 'replicated' ? { settings: REPLICATION_SETTINGS } : {}) },
+    // What was committed survives the process, as in any server that is not a test's.
+    mariadb: { ...ssl, settings: { 'innodb-flush-log-at-trx-commit': '2' } },
+  });
+  const cluster = mode === 'replicated' ? new Replication(lab, dialect) : new IndependentServers(lab, dialect);
+  return { lab, cluster, close: () => lab.close() };
 }
 
 class Course {
@@ -266,9 +285,9 @@ class Course {
   }
 
   get #target(): Target {
-    const { name, port, servers, connection } = this.#lab;
-    const { library, deadlineMillis } = this.#options;
-    return { library, deadlineMillis, name, port, dnsServers: servers, ...connection! };
+    const { name, port, servers } = this.#lab;
+    const { library, deadlineMillis, tls } = this.#options;
+    return { library, deadlineMillis, name, port, dnsServers: servers, ...LOGIN, ca: tls ? CERTIFICATE.cert : null };
   }
 
   async #awaitSessions(): Promise<void> {

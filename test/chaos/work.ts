@@ -10,6 +10,8 @@ export interface Target {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** What the servers' certificate is trusted by; null where they have none. */
+  readonly ca: string | null;
   /** How long a caller waits for a connection while there is no server. */
   readonly deadlineMillis: number;
 }

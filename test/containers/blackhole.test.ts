@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Network, type StartedNetwork } from 'testcontainers';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type MoveEvent, outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import { next, settled } from '../pg/support.js';
@@ -9,15 +10,22 @@ import { suiteFor } from './suite.js';
 /** Here the name answers the containers' own addresses: between client and server there is no process that could answer. */
 for (const driver of DRIVERS) {
   await suiteFor(`${driver.name} with ${driver.server.kind} at the container’s own address`, [driver.server], () => {
+    let network: StartedNetwork;
     let lab: Lab;
     let databases: readonly ContainerDatabase[];
     let pool: DriverPool;
     let addresses: readonly (string | null)[];
     let ids: readonly string[];
 
+    beforeAll(async () => {
+      network = await new Network().start();
+    }, 60_000);
+    afterAll(async () => {
+      await network?.stop();
+    }, 60_000);
     // Each test loses its first server for good.
     beforeEach(async ({ skip }) => {
-      ({ lab, databases } = await startContainers(driver.server));
+      ({ lab, databases } = await startContainers(driver.server, 2, network));
       addresses = await Promise.all(databases.map((database) => database.ownAddress()));
       const [own] = addresses;
       if (own == null || addresses.includes(null)) return skip('the containers’ network is not on this machine');

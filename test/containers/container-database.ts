@@ -1,6 +1,12 @@
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ContainerRuntimeClient, GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
+import {
+  type ContainerRuntimeClient,
+  GenericContainer,
+  type StartedNetwork,
+  type StartedTestContainer,
+  Wait,
+} from 'testcontainers';
 import { type Database, type DatabaseContext, type DatabaseFactory, type Lab, startLab } from '../../src/lab/index.js';
 import { freePort } from '../../src/lab/server-process.js';
 import { findEngine } from './engine.js';
@@ -11,14 +17,19 @@ type EngineContainer = ReturnType<ContainerRuntimeClient['container']['getById']
 /** How long a server may take until it accepts logins. */
 const START_MILLIS: number = 90_000;
 
-/** A lab with servers in containers, and these servers, which can do more than the lab knows. */
+/**
+ * A lab with servers in containers, and these servers, which can do more than the lab knows.
+ * @param network theirs, for tests that take a container's address away: on the engine's own network another container
+ *   may have that address next
+ */
 export async function startContainers(
   server: ServerImage,
   hosts: number = 2,
+  network: StartedNetwork | null = null,
 ): Promise<{ readonly lab: Lab; readonly databases: readonly ContainerDatabase[] }> {
   const databases: ContainerDatabase[] = [];
   const make: DatabaseFactory = async (context) => {
-    const database = await ContainerDatabase.start(server, context);
+    const database = await ContainerDatabase.start(server, context, network);
     databases[context.index] = database;
     return database;
   };
@@ -33,9 +44,16 @@ export class ContainerDatabase implements Database {
   readonly #server: ServerImage;
   readonly #engine: ContainerRuntimeClient;
   readonly #container: EngineContainer;
+  readonly #network: string;
   readonly #listeners: ((listening: boolean) => void)[] = [];
 
-  private constructor(server: ServerImage, started: StartedTestContainer, engine: ContainerRuntimeClient) {
+  private constructor(
+    server: ServerImage,
+    started: StartedTestContainer,
+    engine: ContainerRuntimeClient,
+    network: StartedNetwork | null,
+  ) {
+    this.#network = network?.getName() ?? 'bridge';
     this.kind = server.kind;
     this.#server = server;
     this.address = started.getHost() === 'localhost' ? '127.0.0.1' : started.getHost();
@@ -44,18 +62,24 @@ export class ContainerDatabase implements Database {
     this.#container = engine.container.getById(started.getId());
   }
 
-  static async start(server: ServerImage, context: DatabaseContext): Promise<ContainerDatabase> {
+  static async start(
+    server: ServerImage,
+    context: DatabaseContext,
+    network: StartedNetwork | null,
+  ): Promise<ContainerDatabase> {
     const engine = await findEngine();
     if (typeof engine === 'string') throw new Error(engine);
     // A port of the engine's choice is another one after a restart.
     const host = await freePort('127.0.0.1');
-    const started = await new GenericContainer(server.image)
+    const container = new GenericContainer(server.image);
+    if (network !== null) container.withNetwork(network);
+    const started = await container
       .withEnvironment({ ...server.environment })
       .withExposedPorts({ container: server.port, host })
       .withWaitStrategy(Wait.forAll([]))
       .withLogConsumer((log) => log.on('data', (line) => context.log(String(line).trimEnd())))
       .start();
-    const database = new ContainerDatabase(server, started, engine);
+    const database = new ContainerDatabase(server, started, engine, network);
     try {
       await database.#acceptsLogins();
       return database;
@@ -108,15 +132,15 @@ export class ContainerDatabase implements Database {
   /** The container's own address, where no proxy stands between; null unless it is on a network of this very machine. */
   async ownAddress(): Promise<string | null> {
     const { NetworkSettings } = await this.#container.inspect();
-    const bridge = NetworkSettings.Networks['bridge'];
+    const network = NetworkSettings.Networks[this.#network];
     const ours = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-    return ours.some(({ address }) => address === bridge?.Gateway) ? bridge!.IPAddress : null;
+    return ours.some(({ address }) => address === network?.Gateway) ? network!.IPAddress : null;
   }
 
   /** The network cable is pulled: packets get lost, nobody says a word. */
   async disconnect(): Promise<void> {
-    const bridge = this.#engine.container.dockerode.getNetwork('bridge');
-    await bridge.disconnect({ Container: this.#container.id, Force: true });
+    const network = this.#engine.container.dockerode.getNetwork(this.#network);
+    await network.disconnect({ Container: this.#container.id, Force: true });
   }
 
   /** The server is told to end, and its address goes with it. */

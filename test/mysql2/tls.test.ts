@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
 import { createPool, type Pool } from '../../src/mysql2/index.js';
 import {
@@ -7,11 +8,13 @@ import {
   countsOf,
   end,
   fill,
+  lease,
   makePool,
   moved,
   next,
   onServersWith,
   portOf,
+  resetLab,
   serverOf,
   settled,
   startServers,
@@ -109,6 +112,49 @@ onServersWith('TLS 1.2', 'TLS of a mysql2 pool', () => {
     await end(pool);
     await lab.hosts[0]!.restore();
   });
+
+  it.each(['the name leaves a server that is silent', 'the server is killed'] as const)(
+    'what is cut off is told, or run again, as on a plain connection: %s',
+    async (cut) => {
+      const seen = async (ssl: { ca: string; verifyIdentity: boolean } | undefined): Promise<unknown[]> => {
+        await resetLab(lab);
+        const pool = makePool(lab, { ...(ssl === undefined ? {} : { ssl }), failover: { drainMillis: 300 } });
+        await fill(pool);
+        const own = await lease(pool);
+        let inside = (): void => {};
+        const begun = new Promise<void>((resolve) => (inside = resolve));
+        const work = [
+          serverOf(pool),
+          pool.promise().query('select @@port as port, sleep(1)'),
+          pool.promise().execute('select @@port as port, sleep(1)'),
+          pool.promise().query('do sleep(30)'),
+          own.promise().query('select sleep(30)'),
+          pool.promise().transaction(async (tx) => {
+            inside();
+            await tx.query('select sleep(30)');
+          }),
+        ].map(async (one) => {
+          const { value, error } = await settled<unknown>(one);
+          return error === undefined ? JSON.stringify(value) : [error.code, outcomeOf(error)];
+        });
+        await Promise.all([work[0], begun]);
+        await expect.poll(() => countsOf(pool).idle).toBe(5);
+        if (cut === 'the server is killed') lab.hosts[0]!.kill();
+        else lab.hosts[0]!.stall();
+        const move = moved(pool);
+        await lab.move(lab.hosts[1]!);
+        await move;
+        const told = await Promise.all(work);
+        own.release();
+        await end(pool);
+        return told;
+      };
+      const plain = await seen(undefined);
+      expect(await seen({ ca: cert, verifyIdentity: true })).toEqual(plain);
+      expect(plain[1]).toContain(`${portOf(lab, 1)}`);
+      await resetLab(lab);
+    },
+  );
 
   it('a server that dies in the middle of the handshake is waited for, like any', async () => {
     const pool = makePool(lab, { ssl: { ca: cert, verifyIdentity: true } });

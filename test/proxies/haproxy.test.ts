@@ -3,7 +3,8 @@ import { outcomeOf } from '../../src/index.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/pg/index.js';
 import { fill, makePool, portOf, serverOf, settled, startServers } from '../pg/support.js';
-import { behind, type ServerProgram, suiteWith } from '../server-program.js';
+import { behind, type ServerProgram } from '../server-program.js';
+import { suiteWith } from '../suite-with.js';
 
 const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
 

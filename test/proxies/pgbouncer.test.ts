@@ -3,35 +3,12 @@ import { outcomeOf } from '../../src/index.js';
 import { type Lab, startLab } from '../../src/lab/index.js';
 import type { Pool } from '../../src/pg/index.js';
 import { fill, makePool, moved, portOf, resetLab, serverOf, settled, startServers } from '../pg/support.js';
-import { behind, type ServerProgram, suiteWith } from '../server-program.js';
+import { behind } from '../server-program.js';
+import { suiteWith } from '../suite-with.js';
+import { LOGIN, pgBouncer } from './pgbouncer.js';
 
-const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
 /** How many connections each PgBouncer has to its server, however many come to it. */
 const SERVER_CONNECTIONS: number = 2;
-
-function pgBouncer(serverPort: number): ServerProgram {
-  return {
-    name: 'pgbouncer',
-    ready: 'process up',
-    args: (folder) => [`${folder}/pgbouncer.ini`],
-    files: ({ address, port, folder }) => ({
-      'users.txt': `"${LOGIN.user}" "${LOGIN.password}"\n`,
-      'pgbouncer.ini': `
-        [databases]
-        ${LOGIN.database} = host=127.0.0.1 port=${serverPort}
-        [pgbouncer]
-        listen_addr = ${address}
-        listen_port = ${port}
-        unix_socket_dir =
-        auth_type = scram-sha-256
-        auth_file = ${folder}/users.txt
-        pool_mode = transaction
-        default_pool_size = ${SERVER_CONNECTIONS}
-        server_login_retry = 1
-      `,
-    }),
-  };
-}
 
 suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () => {
   let servers: Lab;
@@ -40,7 +17,10 @@ suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () =>
 
   beforeAll(async () => {
     servers = await startServers();
-    lab = await startLab({ databases: behind((index) => pgBouncer(portOf(servers, index))), hosts: 2 });
+    lab = await startLab({
+      databases: behind((index) => pgBouncer(portOf(servers, index), { default_pool_size: SERVER_CONNECTIONS })),
+      hosts: 2,
+    });
   }, 60_000);
   beforeEach(async () => {
     await resetLab(lab);

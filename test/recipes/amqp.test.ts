@@ -1,7 +1,8 @@
 import { type ChannelModel, connect, type RecoveryOptions } from 'amqplib';
 import type { TcpNetConnectOpts } from 'node:net';
 import { expect, it } from 'vitest';
-import { behind, type ServerProgram, suiteWith } from '../server-program.js';
+import { behind, type ServerProgram } from '../server-program.js';
+import { suiteWith } from '../suite-with.js';
 import { useServers } from './support.js';
 
 /** They go to `net.connect`. */

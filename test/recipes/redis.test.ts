@@ -1,7 +1,8 @@
 import { AbstractConnector, Redis } from 'ioredis';
 import type { Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { behind, type ServerProgram, suiteWith } from '../server-program.js';
+import { behind, type ServerProgram } from '../server-program.js';
+import { suiteWith } from '../suite-with.js';
 import { useServers } from './support.js';
 
 const REDIS: ServerProgram = {
