@@ -135,7 +135,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       return new Chosen<pg.PoolClient>((resolve, reject) => {
         keeper.get((error, client) => (client === undefined ? reject(error) : resolve(client)));
-      });
+      }).catch(withApplicationsStack);
     }
 
     /** pg-pool's, except that an error is looked at before its caller gets it. */
@@ -161,11 +161,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
           else replayer.failed(error, text, values, (last, late) => (last == null ? resolve(late) : reject(last)));
         });
       });
-      // As pg-pool does: a stack that leads to the application, not to a socket.
-      return result.catch((error: Error) => {
-        Error.captureStackTrace(error);
-        throw error;
-      });
+      return result.catch(withApplicationsStack);
     }
 
     transaction<T>(fn: (tx: Transaction) => Promise<T> | T, options?: TransactionOptions): Promise<T> {
@@ -286,4 +282,10 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     }
   }
   return Pool as unknown as PoolClass;
+}
+
+/** As pg-pool does: a stack that leads to the application that called, not to a socket. */
+function withApplicationsStack(error: Error): never {
+  Error.captureStackTrace(error);
+  throw error;
 }

@@ -67,6 +67,21 @@ export function fewerMade(isMade: (entry: string) => boolean): Allowance {
   };
 }
 
+const TRANSACTION = /^(\d+ transaction .*?) {2}\[.*\]$/;
+
+/** What is by hand on the other side; what else was due in that moment may come before it. */
+export const transactionsLater: Allowance = {
+  reason: 'pool.transaction, which no driver has, tells its end some turns of promises after what is done by hand',
+  without: (stock, ours) => {
+    const parted = (entries: Entries): Entries => [
+      ...entries.filter((entry) => !TRANSACTION.test(entry)),
+      ...entries.flatMap((entry) => TRANSACTION.exec(entry)?.[1] ?? []).toSorted(),
+    ];
+    const rest = [parted(stock), parted(ours)] as const;
+    return isSame(...rest) ? rest : undefined;
+  },
+};
+
 /** Both courses, with a mark at each line in which they part. */
 export function sideBySide(stock: Entries, ours: Entries): string {
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-import { type Allowance, fewerMade, onlyAnswersAfter } from './differences.js';
+import { type Allowance, fewerMade, onlyAnswersAfter, transactionsLater } from './differences.js';
 
 const isTimeOut = (entry: string): boolean => entry.includes('PROTOCOL_SEQUENCE_TIMEOUT');
 
@@ -48,4 +48,4 @@ const enqueuedOnce: Allowance = {
 
 const relieved = fewerMade((entry) => entry.startsWith('event connection '));
 
-export const MYSQL2_ALLOWANCES: readonly Allowance[] = [toldOnce, enqueuedOnce, timedOut, relieved];
+export const MYSQL2_ALLOWANCES: readonly Allowance[] = [toldOnce, enqueuedOnce, timedOut, relieved, transactionsLater];

@@ -1,4 +1,4 @@
-import { type Allowance, type Entries, fewerMade, onlyAnswersFrom } from './differences.js';
+import { type Allowance, type Entries, fewerMade, onlyAnswersFrom, transactionsLater } from './differences.js';
 
 const ENDED = /^(\d+ [a-z ]+) failed: POOL_ENDED /;
 
@@ -43,4 +43,4 @@ const longestWaitFirst: Allowance = {
   },
 };
 
-export const PG_ALLOWANCES: readonly Allowance[] = [endedWaiters, relieved, longestWaitFirst];
+export const PG_ALLOWANCES: readonly Allowance[] = [endedWaiters, relieved, longestWaitFirst, transactionsLater];

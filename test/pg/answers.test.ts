@@ -28,6 +28,18 @@ async function written(): Promise<number> {
   return (await lab.hosts[0]!.database.query('with gone as (delete from w returning n) select n from gone')).length;
 }
 
+it.each(['connect', 'query'] as const)('what %s() fails with has a stack that leads to who called', async (method) => {
+  const hook = (): never => {
+    throw new Error('the hook failed');
+  };
+  pool = makePool(lab, { onConnect: hook } as PoolConfig);
+  async function application(): Promise<unknown> {
+    return await (method === 'connect' ? pool.connect() : pool.query('select 1'));
+  }
+  const { error } = await settled(application());
+  expect(error).toMatchObject({ message: 'the hook failed', stack: expect.stringContaining('application') });
+});
+
 describe('an ordinary error that says what a leaving or a full server would is the answer to its statement:', () => {
   it.each([
     ['53300', 'this tenant has too many connections'],
