@@ -115,6 +115,12 @@ export function failure(error: unknown): string {
   return `failed: ${code === '' ? '' : `${code} `}${messageOf(error)}`;
 }
 
+/**
+ * Longer than any statement is held. It is held on its way, while its session waits for this side, and so does the session of
+ * a connection that is lost.
+ */
+export const SILENCE_MILLIS = 3_000;
+
 /** Longer than any statement is held, or any limit that a program sets. */
 const AT_THE_END_MILLIS = 3_000;
 

@@ -3,7 +3,17 @@ import stock from 'mysql2';
 import type mysql from 'mysql2';
 import type promise from 'mysql2/promise';
 import type * as Ours from '../../src/mysql2/index.js';
-import { type Course, type Ends, failure, finish, play, type Side, type Stage, untilTurnIsOver } from './course.js';
+import {
+  type Course,
+  type Ends,
+  failure,
+  finish,
+  play,
+  type Side,
+  SILENCE_MILLIS,
+  type Stage,
+  untilTurnIsOver,
+} from './course.js';
 import {
   type How,
   type Method,
@@ -34,7 +44,8 @@ async function makePool(options: Mysql2Options, side: Side, stage: Stage): Promi
   if (side === 'stock') return stock.createPool({ ...login, port, host: address, ...options });
   const { createPool } = (await import(join(library, 'mysql2', 'index.js'))) as typeof Ours;
   const follow = { servers: dnsServers, intervalMillis: 2 ** 31 - 1 };
-  return createPool({ ...login, port, host: name, ...options, follow });
+  const failover = { silenceMillis: SILENCE_MILLIS };
+  return createPool({ ...login, port, host: name, ...options, follow, failover });
 }
 
 class Mysql2Performance {

@@ -2,7 +2,17 @@ import { join } from 'node:path';
 import stock from 'pg';
 import type pg from 'pg';
 import type { Pool as OurPool } from '../../src/pg/index.js';
-import { type Course, type Ends, failure, finish, play, type Side, type Stage, untilTurnIsOver } from './course.js';
+import {
+  type Course,
+  type Ends,
+  failure,
+  finish,
+  play,
+  type Side,
+  SILENCE_MILLIS,
+  type Stage,
+  untilTurnIsOver,
+} from './course.js';
 import {
   type PgCall,
   type PgOptions,
@@ -30,7 +40,8 @@ async function makePool(options: PgOptions, side: Side, stage: Stage): Promise<p
   if (side === 'stock') return new stock.Pool({ ...login, port, host: address, ...rest, ...hooks(options) });
   const { Pool } = (await import(join(library, 'pg', 'index.js'))) as { readonly Pool: typeof OurPool };
   const follow = { servers: dnsServers, intervalMillis: 2 ** 31 - 1 };
-  return new Pool({ ...login, port, host: name, ...rest, ...hooks(options), follow });
+  const failover = { silenceMillis: SILENCE_MILLIS };
+  return new Pool({ ...login, port, host: name, ...rest, ...hooks(options), follow, failover });
 }
 
 function hooks({ onConnect, verify }: PgOptions): pg.PoolConfig {
