@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Incident, INCIDENTS, incidentsOf } from './incident.js';
+import { messageOf } from '../../src/errors.js';
 import { findProgram } from '../server-program.js';
+import { type Incident, INCIDENTS, incidentsOf } from './incident.js';
 import { isPossible, type Local, LOCALS } from './local.js';
 import { missing } from './local-faults.js';
 import { judge, total } from './report.js';
@@ -71,11 +72,12 @@ async function main(): Promise<number> {
   const [failovers, ratePerSecond] = [count('failovers', values.failovers), count('rate', values.rate)];
   const parallel = count('parallel', values.parallel);
   const pairs = Array.from({ length: parallel }, () => modes).flat();
-  const trials = await Promise.all(
+  const runs = await Promise.allSettled(
     pairs.map((mode, i) => {
       const isOnly = locals.length === 1;
       const isEncrypted = mode === 'independent' && locals.includes('rotated certificate');
       const tls = isEncrypted && (isOnly || (seed + i) % 2 === 1);
+      const pair = parallel === 1 ? mode : `${mode} ${seed + i}`;
       return run({
         ...{
           mode,
@@ -98,12 +100,16 @@ async function main(): Promise<number> {
             long > 0 ? 'long statements' : undefined,
             crowd > 0 ? `${crowd} callers` : undefined,
           ].filter((one) => one !== undefined);
-          const pair = parallel === 1 ? mode : `${mode} ${seed + i}`;
           process.stderr.write(`${pair}, ${number}: ${[fault, naming, ...more].join(', ')}\n`);
         },
+        onTrouble: (text) => process.stderr.write(`${pair}: ${text}\n`),
       });
     }),
   );
+  // One that fails as a whole says nothing of the others.
+  const failed = runs.flatMap((one) => (one.status === 'rejected' ? [messageOf(one.reason)] : []));
+  const trials = runs.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  for (const text of failed) process.stdout.write(`TROUBLE ${text}\n`);
   for (const { options, history } of trials) {
     if (values.history !== undefined)
       await writeFile(`${values.history}-${options.mode}-${options.seed}.json`, JSON.stringify(history));
@@ -111,7 +117,9 @@ async function main(): Promise<number> {
   const verdicts = trials.map(judge);
   for (const { text } of verdicts) process.stdout.write(`${text}\n`);
   if (trials.length > 1) process.stdout.write(`${total(trials, verdicts)}\n`);
-  const good = verdicts.every(({ violations }, i) => violations.length === 0 && trials[i]!.troubles.length === 0);
+  const good =
+    failed.length === 0 &&
+    verdicts.every(({ violations }, i) => violations.length === 0 && trials[i]!.troubles.length === 0);
   process.stdout.write(good ? 'nothing hung, nothing twice, nothing lost\n' : `broken; again with --seed ${seed}\n`);
   return good ? 0 : 1;
 }

@@ -41,6 +41,8 @@ export interface TrialOptions {
   /** The folder of the build under test. */
   readonly library: string;
   readonly onFailover: (failover: Failover) => void;
+  /** It ends before its time. */
+  readonly onTrouble: (text: string) => void;
 }
 
 export interface Trial {
@@ -75,6 +77,7 @@ const FROZEN_MILLIS = 3_000;
 /** As many failovers as asked for, one after the other, under load. */
 export async function run(options: TrialOptions): Promise<Trial> {
   const began = performance.now();
+  const { mode } = options;
   const { lab, cluster, close } = await startServers(options);
   const child = new Child<LoadMethods>(fileURLToPath(new URL('load-process.js', import.meta.url)));
   try {
@@ -82,6 +85,10 @@ export async function run(options: TrialOptions): Promise<Trial> {
     const course = new Course(options, lab, cluster, child);
     await course.run();
     return { options, ...(await course.result()), tookMillis: performance.now() - began };
+  } catch (error) {
+    throw new Error(`${mode} servers, seed ${options.seed}: nothing can be said of them: ${messageOf(error)}`, {
+      cause: error,
+    });
   } finally {
     await child.end();
     await close();
@@ -134,8 +141,8 @@ class Course {
 
   /** Nothing that the library does ends it early. */
   async run(): Promise<void> {
-    const { driver, failovers, seed, faults, locals, incidents, ratePerSecond, lastsMillis, onFailover } =
-      this.#options;
+    const { driver, failovers, seed, faults, locals, incidents, ratePerSecond, lastsMillis } = this.#options;
+    const { onFailover, onTrouble } = this.#options;
     const until = performance.now() + lastsMillis;
     try {
       this.#load = await this.#child.call('open', { driver, target: this.#target });
@@ -147,7 +154,9 @@ class Course {
         if (this.#done.length === failovers || performance.now() > until) break;
       }
     } catch (error) {
-      this.#troubles.push(`it did not come to its end: ${messageOf(error)}`);
+      const trouble = `it did not come to its end: ${messageOf(error)}`;
+      this.#troubles.push(trouble);
+      onTrouble(trouble);
     }
     const { operations, adopted, crashes, left } = await this.#child.call('end');
     this.#operations.push(...operations);
