@@ -24,9 +24,9 @@ function destroyedMoreOften(entries: Entries, others: Entries): string | undefin
 const clearedInTheMaking: Allowance = {
   reason: 'what clear() has destroyed is not handed out; generic-pool hands out what was being made when it was called',
   without: (stock, ours) => {
-    const name = acquiredDestroyed(stock) ?? destroyedMoreOften(stock, ours);
-    if (name === undefined || acquiredDestroyed(ours) !== undefined) return undefined;
-    const isCause = (entry: string): boolean => entry.startsWith(`destroy ${name} `);
+    const names = [acquiredDestroyed(stock), destroyedMoreOften(stock, ours)].filter((name) => name !== undefined);
+    if (names.length === 0 || acquiredDestroyed(ours) !== undefined) return undefined;
+    const isCause = (entry: string): boolean => names.some((name) => entry.startsWith(`destroy ${name} `));
     const answers = (entries: Entries): Entries =>
       onlyAnswersAfter(entries, isCause)
         // A place in the pool that the destroyed one does not take is another caller's, or nobody's.
