@@ -34,8 +34,8 @@ export function isSame(one: Entries, other: Entries): boolean {
 }
 
 /**
- * Both courses as they were up to an entry, and from there on only what the calls came to: neither when, nor on which
- * connection, nor what the counters said.
+ * Both courses as they were up to an entry, and from there on only what the calls came to, and what the server ran: neither
+ * when, nor on which connection, nor what the counters said.
  */
 export function onlyAnswersAfter(entries: Entries, isCause: (entry: string) => boolean): Entries {
   const first = entries.findIndex(isCause);
@@ -46,7 +46,7 @@ export function onlyAnswersAfter(entries: Entries, isCause: (entry: string) => b
 export function onlyAnswersFrom(entries: Entries, first: number): Entries {
   const answers = entries
     .slice(first)
-    .filter((entry) => /^\d/.test(entry))
+    .filter((entry) => /^\d| was run \d+ times/.test(entry))
     .map((entry) => entry.replace(/ {2}\[.*\]$/, '').replaceAll(/(client|connection) \d+/g, '$1'));
   return [...entries.slice(0, first), ...answers.toSorted()];
 }
@@ -65,6 +65,34 @@ export function fewerMade(isMade: (entry: string) => boolean): Allowance {
       return [onlyAnswersFrom(stock, parting), onlyAnswersFrom(ours, parting)];
     },
   };
+}
+
+/** Somebody may have been given what another one gave back, while connections were being made. */
+interface GivenBack {
+  readonly isGivenBack: (entry: string) => boolean;
+  readonly isMade: (entry: string) => boolean;
+}
+
+/** What callers were answered, and how often each event came, are the same all the same. */
+export function longestWaitFirst({ isGivenBack, isMade }: GivenBack): Allowance {
+  return {
+    reason: 'what is given back goes to whoever waits longest, also where a connection is being made for that caller',
+    without: (stock, ours) => {
+      const parting = stock.findIndex((entry, i) => entry !== ours[i]);
+      const from = stock.findIndex((entry, i) => isGivenBack(entry) && stock.slice(i).some(isMade));
+      if (from < 0 || from > parting) return undefined;
+      const rest = (entries: Entries): Entries => [...onlyAnswersFrom(entries, from), ...eventsIn(entries)];
+      return [rest(stock), rest(ours)];
+    },
+  };
+}
+
+function eventsIn(entries: Entries): Entries {
+  const counts = new Map<string, number>();
+  for (const [, event] of entries.map((entry) => /^event (\w+)/.exec(entry) ?? [])) {
+    if (event !== undefined) counts.set(event, (counts.get(event) ?? 0) + 1);
+  }
+  return [...counts].map(([event, count]) => `${count} ${event}`).toSorted();
 }
 
 const TRANSACTION = /^(\d+ transaction .*?) {2}\[.*\]$/;

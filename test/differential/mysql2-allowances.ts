@@ -1,4 +1,4 @@
-import { type Allowance, fewerMade, onlyAnswersAfter, transactionsLater } from './differences.js';
+import { type Allowance, fewerMade, longestWaitFirst, onlyAnswersAfter, transactionsLater } from './differences.js';
 
 const isTimeOut = (entry: string): boolean => entry.includes('PROTOCOL_SEQUENCE_TIMEOUT');
 
@@ -48,4 +48,17 @@ const enqueuedOnce: Allowance = {
 
 const relieved = fewerMade((entry) => entry.startsWith('event connection '));
 
-export const MYSQL2_ALLOWANCES: readonly Allowance[] = [toldOnce, enqueuedOnce, timedOut, relieved, transactionsLater];
+/** mysql2 hands what is given back to one who waits without an event. */
+const longestWait = longestWaitFirst({
+  isGivenBack: (entry) => entry.startsWith('event enqueue') || entry.startsWith('event release '),
+  isMade: (entry) => entry.startsWith('event connection '),
+});
+
+export const MYSQL2_ALLOWANCES: readonly Allowance[] = [
+  toldOnce,
+  enqueuedOnce,
+  timedOut,
+  relieved,
+  longestWait,
+  transactionsLater,
+];

@@ -1,4 +1,4 @@
-import { type Allowance, type Entries, fewerMade, onlyAnswersFrom, transactionsLater } from './differences.js';
+import { type Allowance, type Entries, fewerMade, longestWaitFirst, transactionsLater } from './differences.js';
 
 const ENDED = /^(\d+ [a-z ]+) failed: POOL_ENDED /;
 
@@ -27,20 +27,9 @@ const endedWaiters: Allowance = {
 
 const relieved = fewerMade((entry) => entry.startsWith('event connect '));
 
-/** At once, or in the turn after. */
-const RELEASED_WITHIN = 2;
+const longestWait = longestWaitFirst({
+  isGivenBack: (entry) => entry.startsWith('event release '),
+  isMade: (entry) => entry.startsWith('event connect '),
+});
 
-const longestWaitFirst: Allowance = {
-  reason: 'what is given back goes to whoever waits longest, also where a connection is being made for that caller',
-  without: (stock, ours) => {
-    const parting = stock.findIndex((entry, i) => entry !== ours[i]);
-    const isGivenBack = stock
-      .slice(Math.max(0, parting - RELEASED_WITHIN), parting)
-      .some((entry) => entry.startsWith('event release '));
-    const isMaking = stock.slice(parting).some((entry) => entry.startsWith('event connect '));
-    if (!isGivenBack || !isMaking) return undefined;
-    return [onlyAnswersFrom(stock, parting), onlyAnswersFrom(ours, parting)];
-  },
-};
-
-export const PG_ALLOWANCES: readonly Allowance[] = [endedWaiters, relieved, longestWaitFirst, transactionsLater];
+export const PG_ALLOWANCES: readonly Allowance[] = [endedWaiters, relieved, longestWait, transactionsLater];
