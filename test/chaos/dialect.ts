@@ -44,15 +44,15 @@ export const postgres: Dialect = {
     `set synchronous_commit = local;
      create function login_slowly() returns event_trigger language plpgsql as $$
      begin
-       if session_user = 'app' then perform pg_sleep(1.2); end if;
+       if session_user = 'app' and current_setting('chaos.logins', true) = 'slow' then perform pg_sleep(1.2); end if;
      end $$`,
     `set synchronous_commit = local;
-     create event trigger slow_login on login execute function login_slowly();
-     alter event trigger slow_login disable`,
+     create event trigger slow_login on login execute function login_slowly()`,
   ],
   logins: {
     full: ['alter role app connection limit 4', 'alter role app connection limit -1'],
-    'slow logins': ['alter event trigger slow_login enable always', 'alter event trigger slow_login disable'],
+    // The trigger stays: where the last one goes, a standby refuses logins until its primary has cleared up.
+    'slow logins': [`alter role app set chaos.logins = 'slow'`, 'alter role app reset chaos.logins'],
     'wrong password': [`alter role app password 'another'`, `alter role app password 'app-secret'`],
   },
   certificate: {

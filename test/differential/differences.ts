@@ -73,7 +73,7 @@ interface GivenBack {
   readonly isMade: (entry: string) => boolean;
 }
 
-/** What callers were answered, and how often each event came, are the same all the same. */
+/** Who has which connection then decides which ones are closed; what callers were answered is the same. */
 export function longestWaitFirst({ isGivenBack, isMade }: GivenBack): Allowance {
   return {
     reason: 'what is given back goes to whoever waits longest, also where a connection is being made for that caller',
@@ -81,21 +81,14 @@ export function longestWaitFirst({ isGivenBack, isMade }: GivenBack): Allowance 
       const parting = stock.findIndex((entry, i) => entry !== ours[i]);
       const from = stock.findIndex((entry, i) => isGivenBack(entry) && stock.slice(i).some(isMade));
       if (from < 0 || from > parting) return undefined;
-      const rest = (entries: Entries): Entries => [...onlyAnswersFrom(entries, from), ...eventsIn(entries)];
-      return [rest(stock), rest(ours)];
+      return [onlyAnswersFrom(stock, from), onlyAnswersFrom(ours, from)];
     },
   };
 }
 
-function eventsIn(entries: Entries): Entries {
-  const counts = new Map<string, number>();
-  for (const [, event] of entries.map((entry) => /^event (\w+)/.exec(entry) ?? [])) {
-    if (event !== undefined) counts.set(event, (counts.get(event) ?? 0) + 1);
-  }
-  return [...counts].map(([event, count]) => `${count} ${event}`).toSorted();
-}
-
 const TRANSACTION = /^(\d+ transaction .*?) {2}\[.*\]$/;
+/** Of a pool that ended meanwhile: where BEGIN finds its connection closed, ours asks the pool for another one. */
+const CLOSED = /Pool is closed\.|Can't add new command when .*/;
 
 /** What is by hand on the other side; what else was due in that moment may come before it. */
 export const transactionsLater: Allowance = {
@@ -103,7 +96,7 @@ export const transactionsLater: Allowance = {
   without: (stock, ours) => {
     const parted = (entries: Entries): Entries => [
       ...entries.filter((entry) => !TRANSACTION.test(entry)),
-      ...entries.flatMap((entry) => TRANSACTION.exec(entry)?.[1] ?? []).toSorted(),
+      ...entries.flatMap((entry) => TRANSACTION.exec(entry)?.[1]?.replace(CLOSED, 'closed') ?? []).toSorted(),
     ];
     const rest = [parted(stock), parted(ours)] as const;
     return isSame(...rest) ? rest : undefined;

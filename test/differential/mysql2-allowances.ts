@@ -1,4 +1,11 @@
-import { type Allowance, fewerMade, longestWaitFirst, onlyAnswersAfter, transactionsLater } from './differences.js';
+import {
+  type Allowance,
+  fewerMade,
+  longestWaitFirst,
+  onlyAnswersAfter,
+  onlyAnswersFrom,
+  transactionsLater,
+} from './differences.js';
 
 const isTimeOut = (entry: string): boolean => entry.includes('PROTOCOL_SEQUENCE_TIMEOUT');
 
@@ -42,7 +49,11 @@ const enqueuedOnce: Allowance = {
     const others = (entries: readonly string[]): readonly string[] =>
       entries.filter((entry) => !entry.startsWith('event enqueue'));
     const [theirs, own] = [stock.length - others(stock).length, ours.length - others(ours).length];
-    return theirs > own ? [others(stock), others(ours)] : undefined;
+    if (theirs <= own) return undefined;
+    const [restOfTheirs, restOfOwn] = [others(stock), others(ours)];
+    const parting = restOfTheirs.findIndex((entry, i) => entry !== restOfOwn[i]);
+    if (parting < 0) return [restOfTheirs, restOfOwn];
+    return [onlyAnswersFrom(restOfTheirs, parting), onlyAnswersFrom(restOfOwn, parting)];
   },
 };
 
