@@ -116,7 +116,11 @@ export class Session implements TransactionSession {
 
   release(broken: boolean): void {
     this.#stopListening();
-    this.client.release(broken);
+    try {
+      this.client.release(broken);
+    } catch {
+      // Who had it before gave it back twice, so it is no lease any more. That is not what the transaction came to.
+    }
   }
 
   async #runOurs(sql: string): Promise<pg.QueryResult> {

@@ -75,9 +75,8 @@ export class Load {
     this.#outcomeOf = outcomeOf;
     this.#onLeases = onLeases;
     this.#deadlineMillis = deadlineMillis;
-    const { endpoint } = work;
-    this.adopted.push({ at: performance.now(), addresses: endpoint.current?.addresses ?? [] });
-    endpoint.on('move', ({ to }) => this.adopted.push({ at: performance.now(), addresses: to }));
+    this.#noteAddresses();
+    work.endpoint.on('move', () => this.#noteAddresses());
   }
 
   start(ratePerSecond: number): void {
@@ -143,7 +142,15 @@ export class Load {
     for (let i = 0; i < count; i++) this.#begin(LONG[i % LONG.length]!);
   }
 
+  /** One that comes to those that the pool has is no move, and is told by no event. */
+  #noteAddresses(): void {
+    const addresses = this.#work.endpoint.current?.addresses ?? [];
+    if (addresses.join() === this.adopted.at(-1)?.addresses.join()) return;
+    this.adopted.push({ at: performance.now(), addresses });
+  }
+
   #begin(step: StepName): void {
+    this.#noteAddresses();
     const id = ++this.#lastId;
     const { kind, run, waits = WAITS }: Step = STEPS[step];
     const operation: Mutable<Operation> = {
@@ -179,6 +186,7 @@ export class Load {
       operation.error = `${(error as { code?: string } | null)?.code ?? 'no code'}: ${messageOf(error)}`;
     }
     operation.answers ||= 1;
+    this.#noteAddresses();
     operation.endedAt = performance.now();
     this.#open.delete(operation.id);
     this.#ended.push(operation);

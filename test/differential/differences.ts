@@ -42,10 +42,15 @@ export function onlyAnswersAfter(entries: Entries, isCause: (entry: string) => b
   return first < 0 ? entries : onlyAnswersFrom(entries, first);
 }
 
+/** What is given back twice may be another caller's by then, whose statements it ends. */
+const OF_LEASES = /^\d+ (release threw|query on the client) /;
+
 /** As {@link onlyAnswersAfter}, from the first of them on. */
 export function onlyAnswersFrom(entries: Entries, first: number): Entries {
+  const isTwiceGivenBack = entries.some((entry) => entry.includes('already been released to the pool'));
   const answers = entries
     .slice(first)
+    .filter((entry) => !isTwiceGivenBack || !OF_LEASES.test(entry))
     .filter((entry) => /^\d| was run \d+ times/.test(entry))
     .map((entry) => entry.replace(/ {2}\[.*\]$/, '').replaceAll(/(client|connection) \d+/g, '$1'))
     // How often its session has been asked is a matter of which one it was.
@@ -102,6 +107,22 @@ export const transactionsLater: Allowance = {
     ];
     const rest = [parted(stock), parted(ours)] as const;
     return isSame(...rest) ? rest : undefined;
+  },
+};
+
+const BEGUN_ON_CLOSED = /^(\d+) transaction failed: Client was closed and is not queryable /;
+
+export const transactionBegunAnew: Allowance = {
+  reason: 'a transaction whose BEGIN finds its connection closed is begun on another one',
+  without: (stock, ours) => {
+    const numbers = stock.flatMap((entry) => BEGUN_ON_CLOSED.exec(entry)?.[1] ?? []);
+    const parting = stock.findIndex((entry, i) => entry !== ours[i]);
+    if (numbers.length === 0 || parting < 0) return undefined;
+    const rest = (entries: Entries): Entries =>
+      onlyAnswersFrom(entries, parting).filter(
+        (entry) => !numbers.some((n) => entry.startsWith(`${n} transaction `) || entry.startsWith(`insert ${n} `)),
+      );
+    return [rest(stock), rest(ours)];
   },
 };
 

@@ -18,10 +18,13 @@ const timedOut: Allowance = {
     if (!stock.some(isTimeOut) || !ours.some(isTimeOut)) return undefined;
     const answers = (entries: readonly string[]): readonly string[] =>
       onlyAnswersAfter(entries, isTimeOut)
-        .filter((entry) => !LATE_ROW.test(entry))
+        .filter((entry) => !LATE_ROW.test(entry) && !/^\d+ query on the connection /.test(entry))
         // At the end of the pool there is a connection, or there is none.
         .map((entry) => entry.replace(/Pool is closed\.|Can't add new command when .*/, 'closed'))
-        .map((entry) => entry.replace(/(?<= get )(failed: closed|got connection)$/, 'was answered'));
+        // So is there one when a caller comes who does not wait.
+        .map((entry) =>
+          entry.replace(/(?<= get )(failed: (closed|No connections available\.)|got connection)$/, 'ended'),
+        );
     return [answers(stock), answers(ours)];
   },
 };
@@ -54,7 +57,11 @@ const enqueuedOnce: Allowance = {
     const [restOfTheirs, restOfOwn] = [others(stock), others(ours)];
     const parting = restOfTheirs.findIndex((entry, i) => entry !== restOfOwn[i]);
     if (parting < 0) return [restOfTheirs, restOfOwn];
-    return [onlyAnswersFrom(restOfTheirs, parting), onlyAnswersFrom(restOfOwn, parting)];
+    const isLimited = restOfTheirs.some((entry) => entry.includes('Queue limit reached.'));
+    // Who enters again may find the queue full, and who comes later does not then.
+    const answers = (entries: readonly string[]): readonly string[] =>
+      onlyAnswersFrom(entries, parting).map((entry) => (isLimited ? entry.replace(/^(\d+ \w+) .*$/, '$1') : entry));
+    return [answers(restOfTheirs), answers(restOfOwn)];
   },
 };
 

@@ -1,4 +1,11 @@
-import { type Allowance, type Entries, fewerMade, longestWaitFirst, transactionsLater } from './differences.js';
+import {
+  type Allowance,
+  type Entries,
+  fewerMade,
+  longestWaitFirst,
+  transactionBegunAnew,
+  transactionsLater,
+} from './differences.js';
 
 const ENDED = /^(\d+ [a-z ]+) failed: POOL_ENDED /;
 
@@ -32,4 +39,10 @@ const longestWait = longestWaitFirst({
   isMade: (entry) => entry.startsWith('event connect '),
 });
 
-export const PG_ALLOWANCES: readonly Allowance[] = [endedWaiters, relieved, longestWait, transactionsLater];
+export const PG_ALLOWANCES: readonly Allowance[] = [
+  endedWaiters,
+  relieved,
+  longestWait,
+  transactionBegunAnew,
+  transactionsLater,
+];

@@ -51,6 +51,19 @@ async function duringCommit(happen: () => Promise<void> | void, marker?: string)
 }
 
 describe('a transaction', () => {
+  it('tells what it came to, also where who had its connection before gives that back once more', async () => {
+    const client = await pool.connect();
+    client.release();
+    const done = await settled(
+      pool.transaction(async (tx) => {
+        await insert(tx, 1);
+        client.release();
+        return 'done';
+      }),
+    );
+    expect([done.value, await rows()]).toEqual(['done', [1]]);
+  });
+
   it('is committed with what it returns, with its level and access mode', async () => {
     const levels = await pool.transaction(
       async (tx) => {
