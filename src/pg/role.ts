@@ -4,24 +4,14 @@ import { ROLE } from './prober.js';
 
 export type Role = 'writable' | 'read-only';
 
-/** A PostgreSQL server from 14 on says at the log-in, and whenever it changes, whether a session can write. */
-export class RoleWatch {
-  readonly #parameters: Map<string, boolean> = new Map();
-
-  /** @param onReadOnly it can no longer write */
-  constructor(client: pg.ClientBase, onReadOnly: () => void) {
-    onParameter(client, (name, value) => {
-      if (name !== 'in_hot_standby' && name !== 'default_transaction_read_only') return;
-      this.#parameters.set(name, value === 'on');
-      if (value === 'on') onReadOnly();
-    });
-  }
-
-  /** Null where it says nothing: an older server, or a pooler in front of it. */
-  get reported(): Role | null {
-    if (this.#parameters.size < 2) return null;
-    return [...this.#parameters.values()].includes(true) ? 'read-only' : 'writable';
-  }
+/**
+ * A PostgreSQL server from 14 on says whenever its sessions can no longer write. What is said at a login is no answer to
+ * {@link askRole}: a pooler says there what it heard of its server at some time, even long ago.
+ */
+export function onReadOnly(client: pg.ClientBase, listener: () => void): void {
+  onParameter(client, (name, value) => {
+    if (value === 'on' && (name === 'in_hot_standby' || name === 'default_transaction_read_only')) listener();
+  });
 }
 
 /** @throws what the connection failed with */

@@ -4,7 +4,7 @@ import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { activeStatement, expire, onServerError } from './internals.js';
 import { ROLE } from './prober.js';
-import { askRole, type Role, RoleWatch } from './role.js';
+import { askRole, onReadOnly, type Role } from './role.js';
 
 export interface RolesSide {
   readonly pool: pg.Pool;
@@ -19,7 +19,6 @@ const READ_ONLY = '25006';
 /** `role: 'writable'`: which connections lead to a server that takes writes. */
 export class Roles {
   readonly #side: RolesSide;
-  readonly #watches: WeakMap<pg.PoolClient, RoleWatch> = new WeakMap();
   /** Their server may have become read-only since they were made: they are asked before they are handed out. */
   readonly #doubted: Set<pg.PoolClient> = new Set();
 
@@ -32,7 +31,7 @@ export class Roles {
     const doubt = (): void => {
       if (ready) this.#doubt(client, all());
     };
-    this.#watches.set(client, new RoleWatch(client, doubt));
+    onReadOnly(client, doubt);
     client.once('connect', () => (ready = true));
     onServerError(client, ({ code }) => {
       const statement = code === READ_ONLY ? activeStatement(client) : undefined;
@@ -57,7 +56,7 @@ export class Roles {
 
   /** Settles the handshake of a new one. Null if it can be used, else why not. */
   async examine(client: pg.PoolClient, socket: TrackedSocket): Promise<unknown> {
-    const role = this.#watches.get(client)?.reported ?? (await roleOf(client));
+    const role = await roleOf(client);
     if (role === 'writable') {
       socket.settle('usable');
       return null;

@@ -130,6 +130,25 @@ suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () =>
     }
   }, 20_000);
 
+  it('what it says of its server at a login may be long past: one that takes writes again is used', async () => {
+    const { database } = servers.hosts[0]!;
+    const tell = async (sql: string, setting: string): Promise<void> => {
+      await database.query(sql);
+      await database.query('select pg_reload_conf()');
+      const shown = async (): Promise<unknown> => await database.query('show default_transaction_read_only');
+      await expect.poll(shown).toEqual([{ default_transaction_read_only: setting }]);
+    };
+    await pool.end();
+    await tell('alter system set default_transaction_read_only = on', 'on');
+    await lab.hosts[0]!.database.restart();
+    pool = makePool(lab, LOGIN);
+    await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
+    await tell('alter system reset default_transaction_read_only', 'off');
+    const writing = makePool(lab, { ...LOGIN, failover: { role: 'writable', deadlineMillis: 5_000 } });
+    expect((await settled(serverOf(writing))).value).toBe(id(0));
+    await writing.end();
+  }, 30_000);
+
   it('the server behind it falls silent, and it goes on taking logins: what waits is not cut, and is done later', async () => {
     // The tests before may have left it without a server connection.
     await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
