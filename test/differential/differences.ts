@@ -69,7 +69,12 @@ export function fewerMade(isMade: (entry: string) => boolean): Allowance {
     without: (stock, ours) => {
       if (made(ours) >= made(stock)) return undefined;
       const parting = stock.findIndex((entry, i) => entry !== ours[i]);
-      return [onlyAnswersFrom(stock, parting), onlyAnswersFrom(ours, parting)];
+      const answers = (entries: Entries): Entries =>
+        // One for whom a connection is being made as the pool ends gets none.
+        onlyAnswersFrom(entries, parting).map((entry) =>
+          entry.replace(/failed: Pool is closed\.|got connection/, 'ended'),
+        );
+      return [answers(stock), answers(ours)];
     },
   };
 }
@@ -93,7 +98,7 @@ export function longestWaitFirst({ isGivenBack, isMade }: GivenBack): Allowance 
   };
 }
 
-const TRANSACTION = /^(\d+ transaction .*?) {2}\[.*\]$/;
+const TRANSACTION = /^(\d+ transaction .*?)(?: {2}\[.*\])?$/;
 /** Of a pool that ended meanwhile: where BEGIN finds its connection closed, ours asks the pool for another one. */
 const CLOSED = /Pool is closed\.|Can't add new command when .*/;
 
