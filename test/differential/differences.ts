@@ -115,18 +115,22 @@ export const transactionsLater: Allowance = {
   },
 };
 
-const BEGUN_ON_CLOSED = /^(\d+) transaction failed: Client was closed and is not queryable /;
+const AT_BEGIN = /^(\d+) transaction failed: (Client was closed and is not queryable|Query read timeout) /;
 
 export const transactionBegunAnew: Allowance = {
-  reason: 'a transaction whose BEGIN finds its connection closed is begun on another one',
+  reason:
+    'a transaction whose BEGIN finds its connection closed is begun on another one; where it times out, it is closed',
   without: (stock, ours) => {
-    const numbers = stock.flatMap((entry) => BEGUN_ON_CLOSED.exec(entry)?.[1] ?? []);
+    const numbers = stock.flatMap((entry) => AT_BEGIN.exec(entry)?.[1] ?? []);
     const parting = stock.findIndex((entry, i) => entry !== ours[i]);
     if (numbers.length === 0 || parting < 0) return undefined;
     const rest = (entries: Entries): Entries =>
-      onlyAnswersFrom(entries, parting).filter(
-        (entry) => !numbers.some((n) => entry.startsWith(`${n} transaction `) || entry.startsWith(`insert ${n} `)),
-      );
+      onlyAnswersFrom(entries, parting)
+        .filter(
+          (entry) => !numbers.some((n) => entry.startsWith(`${n} transaction `) || entry.startsWith(`insert ${n} `)),
+        )
+        // By hand, ROLLBACK waits behind what timed out, and then so does the end of the pool.
+        .filter((entry) => !/^\d+ end /.test(entry));
     return [rest(stock), rest(ours)];
   },
 };
