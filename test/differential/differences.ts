@@ -115,13 +115,14 @@ export const transactionsLater: Allowance = {
   },
 };
 
-const AT_BEGIN = /^(\d+) transaction failed: (Client was closed and is not queryable|Query read timeout) /;
+/** The last one: somebody else gave its lease back, which is no matter of what it came to. */
+const FAILED_BY_HAND = /^(\d+) transaction failed: (?:Client was closed|Query read timeout|Release called on client)/;
 
 export const transactionBegunAnew: Allowance = {
   reason:
     'a transaction whose BEGIN finds its connection closed is begun on another one; where it times out, it is closed',
   without: (stock, ours) => {
-    const numbers = stock.flatMap((entry) => AT_BEGIN.exec(entry)?.[1] ?? []);
+    const numbers = stock.flatMap((entry) => FAILED_BY_HAND.exec(entry)?.[1] ?? []);
     const parting = stock.findIndex((entry, i) => entry !== ours[i]);
     if (numbers.length === 0 || parting < 0) return undefined;
     const rest = (entries: Entries): Entries =>

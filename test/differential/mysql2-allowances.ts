@@ -7,6 +7,8 @@ import {
   transactionsLater,
 } from './differences.js';
 
+const CLOSED = /Pool is closed\.|Can't add new command when .*/;
+
 const isTimeOut = (entry: string): boolean => entry.includes('PROTOCOL_SEQUENCE_TIMEOUT');
 
 /** Of a statement without a callback, after its time-out has been told. */
@@ -21,7 +23,7 @@ const timedOut: Allowance = {
       onlyAnswersAfter(entries, isTimeOut)
         .filter((entry) => !LATE_ROW.test(entry) && !/^\d+ query on the connection /.test(entry))
         // At the end of the pool there is a connection, or there is none.
-        .map((entry) => entry.replace(/Pool is closed\.|Can't add new command when .*/, 'closed'))
+        .map((entry) => entry.replace(CLOSED, 'closed'))
         .map((entry) => entry.replace(/(?<= get )(failed: closed|got connection)$/, 'ended'))
         // So is there one when a caller comes who does not wait.
         .map((entry) => (isShort ? entry.replace(/(?<=^\d+ (get|statement) ).*$/, 'ended') : entry));
@@ -29,8 +31,9 @@ const timedOut: Allowance = {
   },
 };
 
-/** A failure without the counters. */
-const failureIn = (entry: string): string | undefined => /^\d.* failed: .*(?= {2}\[)/.exec(entry)?.[0];
+/** A failure without the counters, whichever of the two was closed. */
+const failureIn = (entry: string): string | undefined =>
+  /^\d.* failed: .*(?= {2}\[)/.exec(entry)?.[0].replace(CLOSED, 'closed');
 
 const toldOnce: Allowance = {
   reason: 'a call is told its failure once; mysql2 tells some of them twice',
