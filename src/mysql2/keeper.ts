@@ -8,6 +8,7 @@ import { Pause } from '../failover/pause.js';
 import { type PendingConnection, PendingConnections } from '../failover/pending-connections.js';
 import { readOnlyError } from '../failover/refusal.js';
 import { Trouble } from '../failover/trouble.js';
+import { noteOutcome } from '../outcome/outcome.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { Connections } from './connections.js';
@@ -318,6 +319,8 @@ export class Keeper {
     askRole(connection, (error, readOnly) => {
       if (pending.isSettled) return;
       if (!readOnly && (error === null || isServerError(error))) return this.#arrived(pending, connection, socket);
+      // To its caller, the question is a part of the login.
+      if (error !== null) noteOutcome(error, 'not-sent');
       const cause = error ?? readOnlyError(this.#endpoint.name, socket.dialledAddress);
       if (readOnly) socket.settle('unusable', 'read-only', cause);
       takeOut(this.#pool, connection);

@@ -5,6 +5,7 @@ import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { activeStatement, expire, onServerError } from './internals.js';
 import { ROLE } from './prober.js';
 import { askRole, onReadOnly, type Role } from './role.js';
+import { terminatedAtLogin } from './server-errors.js';
 
 export interface RolesSide {
   readonly pool: pg.Pool;
@@ -62,8 +63,8 @@ export class Roles {
       return null;
     }
     const { endpoint } = this.#side;
-    // Its end tells the socket what there is to tell.
-    if (role === 'lost') return socket.lastError ?? readOnlyError(endpoint.name, socket.dialledAddress);
+    // Its end tells the socket what there is to tell; to its caller, the question is a part of the login.
+    if (role === 'lost') return terminatedAtLogin(socket.lastError);
     const error = readOnlyError(endpoint.name, socket.dialledAddress);
     socket.settle('unusable', 'read-only', error);
     return error;

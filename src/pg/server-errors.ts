@@ -1,4 +1,5 @@
 import type { Condition } from '../endpoint/adopt.js';
+import { noteOutcome } from '../outcome/outcome.js';
 import { networkRefusal, NOT_REACHED, type Refusal } from '../failover/refusal.js';
 
 /** PostgreSQL manual, appendix A: cannot_connect_now, too_many_connections, admin_shutdown, crash_shutdown. */
@@ -19,6 +20,15 @@ export function refusalOf(error: unknown): Refusal {
     const condition = severity === 'ERROR' ? undefined : NOT_READY[code];
     return condition === undefined ? { kind: 'refused' } : { kind: 'not-ready', condition };
   }
-  // What pg says of a connection that ended in the middle of its log-in.
-  return message === 'Connection terminated unexpectedly' ? NOT_REACHED : { kind: 'refused' };
+  return message === TERMINATED_AT_LOGIN ? NOT_REACHED : { kind: 'refused' };
+}
+
+/** What pg says of a connection that ended in the middle of its log-in. */
+const TERMINATED_AT_LOGIN = 'Connection terminated unexpectedly';
+
+/** The same, for what is asked of a connection before its caller gets it. Nothing of the caller's was sent. */
+export function terminatedAtLogin(cause: unknown): Error {
+  const error = new Error(TERMINATED_AT_LOGIN, { cause });
+  noteOutcome(error, 'not-sent');
+  return error;
 }

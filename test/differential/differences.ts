@@ -72,7 +72,7 @@ export function fewerMade(isMade: (entry: string) => boolean): Allowance {
       const answers = (entries: Entries): Entries =>
         // One for whom a connection is being made as the pool ends gets none.
         onlyAnswersFrom(entries, parting).map((entry) =>
-          entry.replace(/failed: Pool is closed\.|got connection/, 'ended'),
+          entry.replace(/failed: (?:Pool is closed\.|Can't add new command .*)|got connection/, 'ended'),
         );
       return [answers(stock), answers(ours)];
     },
@@ -122,7 +122,10 @@ export const transactionBegunAnew: Allowance = {
   reason:
     'a transaction whose BEGIN finds its connection closed is begun on another one; where it times out, it is closed',
   without: (stock, ours) => {
-    const numbers = stock.flatMap((entry) => FAILED_BY_HAND.exec(entry)?.[1] ?? []);
+    const left = ours.flatMap((entry) => /^(\d+) transaction failed: TRANSACTION_LEFT /.exec(entry)?.[1] ?? []);
+    const failed = stock.flatMap((entry) => FAILED_BY_HAND.exec(entry)?.[1] ?? []);
+    // One whose lease was given back by another caller may meet the statements of whoever has it then, and refuses.
+    const numbers = failed.length === 0 ? [] : [...failed, ...left];
     const parting = stock.findIndex((entry, i) => entry !== ours[i]);
     if (numbers.length === 0 || parting < 0) return undefined;
     const rest = (entries: Entries): Entries =>

@@ -18,15 +18,16 @@ const timedOut: Allowance = {
   reason: 'a connection whose statement timed out is closed; mysql2 hands it out while the statement still runs on it',
   without: (stock, ours) => {
     if (!stock.some(isTimeOut) || !ours.some(isTimeOut)) return undefined;
-    const isShort = [...stock, ...ours].some((entry) => entry.includes('No connections available.'));
+    const isShort = [...stock, ...ours].some((entry) => /No connections available\.|Queue limit reached\./.test(entry));
     const answers = (entries: readonly string[]): readonly string[] =>
       onlyAnswersAfter(entries, isTimeOut)
         .filter((entry) => !LATE_ROW.test(entry) && !/^\d+ query on the connection /.test(entry))
+        .filter((entry) => !isShort || !entry.includes(' was run '))
         // At the end of the pool there is a connection, or there is none.
         .map((entry) => entry.replace(CLOSED, 'closed'))
         .map((entry) => entry.replace(/(?<= get )(failed: closed|got connection)$/, 'ended'))
         // So is there one when a caller comes who does not wait.
-        .map((entry) => (isShort ? entry.replace(/(?<=^\d+ (get|statement) ).*$/, 'ended') : entry));
+        .map((entry) => (isShort ? entry.replace(/(?<=^\d+ (get|statement|transaction) ).*$/, 'ended') : entry));
     return [answers(stock), answers(ours)];
   },
 };

@@ -149,6 +149,23 @@ suiteWith('pgbouncer', 'the name points to PgBouncer in transaction mode', () =>
     await writing.end();
   }, 30_000);
 
+  it('it is killed while its server is asked for its role: nothing was sent yet, so the caller waits and is served', async () => {
+    await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
+    const reporting = makePool(lab, { ...LOGIN, failover: { replay: 'none' } });
+    const reports = Array.from({ length: SERVER_CONNECTIONS }, () => settled(reporting.query('select pg_sleep(30)')));
+    await expect.poll(() => sleeping(servers)).toBe(SERVER_CONNECTIONS);
+    const writing = makePool(lab, { ...LOGIN, failover: { role: 'writable', waitAtStart: true } });
+    const first = settled(writing.query('insert into nowhere values (1)'));
+    const { _clients: clients } = writing as unknown as { _clients: readonly { processID: number | null }[] };
+    // PgBouncer has logged it in, and has no connection to its server left for the question.
+    await expect.poll(() => (clients[0] ?? null)?.processID ?? null).not.toBeNull();
+    await lab.hosts[0]!.database.kill();
+    await Promise.all(reports);
+    await lab.hosts[0]!.database.restart();
+    expect((await first).error).toMatchObject({ code: '42P01' });
+    await Promise.all([writing.end(), reporting.end()]);
+  }, 30_000);
+
   it('the server behind it falls silent, and it goes on taking logins: what waits is not cut, and is done later', async () => {
     // The tests before may have left it without a server connection.
     await expect.poll(async () => (await settled(serverOf(pool))).value, { timeout: 10_000 }).toBe(id(0));
