@@ -32,7 +32,7 @@ it.each(['connect', 'query'] as const)('what %s() fails with has a stack that le
   const hook = (): never => {
     throw new Error('the hook failed');
   };
-  pool = makePool(lab, { onConnect: hook } as PoolConfig);
+  pool = makePool(lab, { onConnect: hook });
   async function application(): Promise<unknown> {
     return await (method === 'connect' ? pool.connect() : pool.query('select 1'));
   }
