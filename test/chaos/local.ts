@@ -44,14 +44,12 @@ export function isPossible(local: Local, driver: string, mode: string, tls: bool
 export const NO_TOKEN = 'the token service did not answer';
 /** What a refused login, and what fails in this process, is told by. */
 const LOCAL_CODES: ReadonlySet<unknown> = new Set([
-  ...[
-    '28P01',
-    'ER_ACCESS_DENIED_ERROR',
-    'EMFILE',
-    'DEPTH_ZERO_SELF_SIGNED_CERT',
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    'HANDSHAKE_SSL_ERROR',
-  ],
+  '28P01',
+  'ER_ACCESS_DENIED_ERROR',
+  'EMFILE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'HANDSHAKE_SSL_ERROR',
 ]);
 
 /** Is a failure, or what caused it, of the application's own making? */

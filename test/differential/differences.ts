@@ -42,6 +42,9 @@ export function onlyAnswersAfter(entries: Entries, isCause: (entry: string) => b
   return first < 0 ? entries : onlyAnswersFrom(entries, first);
 }
 
+/** In mysql2's words: which of the two a caller meets is a matter of whether it had a connection when the pool ended. */
+export const CLOSED: RegExp = /Pool is closed\.|Can't add new command when .*/;
+
 /** What is given back twice may be another caller's by then, whose statements it ends. */
 const OF_LEASES = /^\d+ (release threw|query on the client) /;
 
@@ -72,7 +75,7 @@ export function fewerMade(isMade: (entry: string) => boolean): Allowance {
       const answers = (entries: Entries): Entries =>
         // One for whom a connection is being made as the pool ends gets none.
         onlyAnswersFrom(entries, parting).map((entry) =>
-          entry.replace(/failed: (?:Pool is closed\.|Can't add new command .*)|got connection/, 'ended'),
+          entry.replace(CLOSED, 'closed').replace(/failed: closed|got connection/, 'ended'),
         );
       return [answers(stock), answers(ours)];
     },
@@ -99,8 +102,6 @@ export function longestWaitFirst({ isGivenBack, isMade }: GivenBack): Allowance 
 }
 
 const TRANSACTION = /^(\d+ transaction .*?)(?: {2}\[.*\])?$/;
-/** Of a pool that ended meanwhile: where BEGIN finds its connection closed, ours asks the pool for another one. */
-const CLOSED = /Pool is closed\.|Can't add new command when .*/;
 
 /** What is by hand on the other side; what else was due in that moment may come before it. */
 export const transactionsLater: Allowance = {

@@ -1,13 +1,12 @@
 import {
   type Allowance,
+  CLOSED,
   fewerMade,
   longestWaitFirst,
   onlyAnswersAfter,
   onlyAnswersFrom,
   transactionsLater,
 } from './differences.js';
-
-const CLOSED = /Pool is closed\.|Can't add new command when .*/;
 
 const isTimeOut = (entry: string): boolean => entry.includes('PROTOCOL_SEQUENCE_TIMEOUT');
 

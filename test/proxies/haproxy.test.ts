@@ -5,8 +5,7 @@ import type { Pool } from '../../src/pg/index.js';
 import { fill, makePool, portOf, serverOf, settled, startServers } from '../pg/support.js';
 import { behind, type ServerProgram } from '../server-program.js';
 import { suiteWith } from '../suite-with.js';
-
-const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
+import { LOGIN } from './pgbouncer.js';
 
 /** Prefers the first server; its health check logs in as far as the question for the password. */
 function haProxy([first, second]: readonly number[]): ServerProgram {

@@ -1,7 +1,8 @@
+import { CONNECTION, type LabConnection } from '../../src/lab/embedded-postgres.js';
 import type { ServerProgram } from '../server-program.js';
 
 /** Of the application, to a lab's PostgreSQL server and to a PgBouncer in front of it. */
-export const LOGIN = { user: 'app', password: 'app-secret', database: 'app' } as const;
+export const LOGIN: LabConnection = CONNECTION;
 
 /** PgBouncer in transaction mode in front of a server at this port of 127.0.0.1. */
 export function pgBouncer(serverPort: number, settings: Readonly<Record<string, number>>): ServerProgram {
