@@ -41,6 +41,7 @@ class ProgramProcess implements Database {
   readonly #watchdog: Watchdog;
   readonly #listeners: ((listening: boolean) => void)[] = [];
   #tree: ProcessTree | undefined;
+  #closed = false;
 
   private constructor(program: ServerProgram, context: DatabaseContext, port: number) {
     this.#program = program;
@@ -76,6 +77,8 @@ class ProgramProcess implements Database {
   }
 
   async restart(): Promise<void> {
+    // A test whose time is over goes on, and would leave a process behind its lab.
+    if (this.#closed) throw new Error(`${this.#program.name}: its lab was closed`);
     await this.kill();
     const child = await this.#spawn();
     const exited = once(child, 'close');
@@ -92,6 +95,7 @@ class ProgramProcess implements Database {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.kill();
     this.#watchdog.stop();
   }
