@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.js';
-import { EipPoolError, messageOf } from '../errors.js';
+import { type EipPoolError, type EndReason, errorFor, messageOf } from '../errors.js';
 import { SafeEmitter } from '../events.js';
 import type { Answer, Resolution, Resolver } from './answer.js';
 import type { EndpointEvents } from './endpoint-events.js';
@@ -177,8 +177,12 @@ export abstract class FollowedName extends SafeEmitter<EndpointEvents> {
   /** Is there any connection, or attempt at one? */
   protected abstract hasSockets(): boolean;
 
+  protected get closedReason(): EndReason {
+    return { code: 'ENDPOINT_CLOSED', message: `the endpoint ${this.name} was closed` };
+  }
+
   protected closedError(): EipPoolError {
-    return new EipPoolError('ENDPOINT_CLOSED', `the endpoint ${this.name} was closed`);
+    return errorFor(this.closedReason);
   }
 
   /** Something has just failed: what was said before is no news of it. */

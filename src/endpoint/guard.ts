@@ -47,14 +47,20 @@ function isNever(address: Address): boolean {
   return never.has(address) || embeddedAddresses(address).some((inner) => never.has(inner));
 }
 
+function guardOf(ranges: Ranges): Guard {
+  return { allows: (address) => ranges.has(address) && !isNever(address) };
+}
+
+/** Unless something else is asked for: one for all, since an application may make an endpoint for each request. */
+const privateGuard: Guard = guardOf(new Ranges(cidrs(PRIVATE)));
+
 /** Reads the option `allow`: `'private'`, `'any'`, or a list of CIDRs in which `'private'` may stand too. */
 export const readGuard: Reader<Guard> = (value, name) => {
+  if (value === undefined || value === 'private') return privateGuard;
   if (value === 'any') return { allows: (address) => !isNever(address) };
   const expected = `'private', 'any' or a list of CIDRs such as ['private', '203.0.113.0/24']`;
-  const list = value === undefined || value === 'private' ? ['private'] : value;
-  if (!Array.isArray(list) || list.length === 0) throw invalidOption(name, expected, value);
-  const ranges = new Ranges(list.flatMap((item: unknown, i) => readRange(item, `${name}[${i}]`, expected)));
-  return { allows: (address) => ranges.has(address) && !isNever(address) };
+  if (!Array.isArray(value) || value.length === 0) throw invalidOption(name, expected, value);
+  return guardOf(new Ranges(value.flatMap((item: unknown, i) => readRange(item, `${name}[${i}]`, expected))));
 };
 
 function readRange(item: unknown, name: string, expected: string): Cidr[] {
@@ -110,8 +116,6 @@ export interface Screened {
 
 /** Splits an answer into what may be dialled and what may not. */
 export function screen(addresses: readonly Address[], guard: Guard): Screened {
-  return {
-    allowed: addresses.filter((address) => guard.allows(address)),
-    refused: addresses.filter((address) => !guard.allows(address)),
-  };
+  const allowed = addresses.filter((address) => guard.allows(address));
+  return { allowed, refused: addresses.filter((address) => !allowed.includes(address)) };
 }

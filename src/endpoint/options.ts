@@ -211,6 +211,9 @@ const readResolvers: Reader<readonly ResolverOption[] | undefined> = (value, nam
   });
 };
 
+/** It knows what a DNS server's address is, and is never asked anything. */
+let servers: dns.Resolver | undefined;
+
 const readServers: Reader<readonly string[] | undefined> = (value, name) => {
   if (value === undefined) return undefined;
   const expected = `a list of DNS servers such as ['10.0.0.2', '10.0.0.3:53', '[fd00::2]:53']`;
@@ -218,7 +221,7 @@ const readServers: Reader<readonly string[] | undefined> = (value, name) => {
   return value.map((server: unknown, i) => {
     if (typeof server !== 'string') throw invalidOption(`${name}[${i}]`, expected, server);
     try {
-      new dns.Resolver().setServers([server]);
+      (servers ??= new dns.Resolver()).setServers([server]);
     } catch {
       throw invalidOption(`${name}[${i}]`, expected, server);
     }

@@ -7,7 +7,6 @@ import { followHandshake } from './handshake.js';
 import {
   bindCommands,
   type ConnectionSettings,
-  connectOn,
   type Driver,
   hasSaidGoodbye,
   isWaiting,
@@ -50,7 +49,8 @@ function connectAnywhere(driver: Driver, given: string | ConnectionOptions): mys
     made: (made) => (socket = made),
     unbounded: false,
   });
-  const connection = connectOn(driver, settings, stream);
+  settings.stream = stream;
+  const connection = new driver.Connection({ config: settings });
   const made = socket as TrackedSocket | null;
   if (made === null) return connection;
   followHandshake(connection, made, route.endpoint);

@@ -170,7 +170,7 @@ export class Endpoint extends NameEndpoint {
   }
 
   protected override onClosed(): void {
-    this.#set.closeAll(this.closedError());
+    this.#set.closeAll(this.closedReason);
   }
 
   protected override hasSockets(): boolean {

@@ -221,7 +221,7 @@ export class SocketSet implements SocketHost {
 
   closeAll(reason: EndReason): void {
     this.#watch.stop();
-    for (const socket of [...this.#sockets]) if (!socket.ending) socket.cut(reason);
+    for (const socket of [...this.#sockets]) if (!socket.ending && !socket.destroyed) socket.cut(reason);
   }
 
   counts(): { readonly open: number; readonly connecting: number; readonly leaving: number } {

@@ -50,7 +50,9 @@ export class TrackedSocket extends RedialSocket {
     // Nothing that a failover does may end the process of someone who listens only to 'close'. Heard before any driver
     // hears it: what a driver does then is its answer to the news, not the news.
     super.on('error', (error: Error) => this.#onLost(error));
-    super.on('end', () => this.#onLost(closedBy(host.name)));
+    super.on('end', () => {
+      if (!this.#isEndExpected()) this.#onLost(closedBy(host.name));
+    });
   }
 
   get state(): SocketState {
@@ -370,8 +372,12 @@ export class TrackedSocket extends RedialSocket {
   /** The connection ended, and nobody here had asked for it. */
   #onLost(cause: Error): void {
     this.#lastError = cause;
-    if (this.#state.kind !== 'open' || this.#askedToClose || this.#connection?.hasSaidGoodbye?.() === true) return;
+    if (this.#state.kind !== 'open' || this.#isEndExpected()) return;
     this.#host.suspect(this.#at(this.#state.address), cause);
+  }
+
+  #isEndExpected(): boolean {
+    return this.#askedToClose || this.#connection?.hasSaidGoodbye?.() === true;
   }
 
   #at(address: Address): Service {
