@@ -92,6 +92,54 @@ export function internally<T>(fn: () => T): T {
   }
 }
 
+/** The same without a function, for every statement's path: what it returns goes to {@link leaveInternals}, whatever happens. */
+export function enterInternals(): boolean {
+  const before = internal;
+  internal = true;
+  return before;
+}
+
+export function leaveInternals(before: boolean): void {
+  internal = before;
+}
+
+/** Runs an application's code in the midst of a driver's or ours. */
+export function externally<T>(fn: () => T): T {
+  const before = internal;
+  internal = false;
+  try {
+    return fn();
+  } finally {
+    internal = before;
+  }
+}
+
+/** Whether what is called back now is given {@link internally}. */
+export function isInternal(): boolean {
+  return internal;
+}
+
+/** Who gives a callback now; null where that is a driver's or ours. */
+export function callerNow(): AsyncResource | null {
+  return internal ? null : new AsyncResource('eip-pool.callback');
+}
+
+/** Runs a callback of this caller's. */
+export function tellCaller<A extends unknown[]>(
+  caller: AsyncResource | null,
+  told: (...args: A) => unknown,
+  ...args: A
+): void {
+  if (caller === null) return void told(...args);
+  const before = internal;
+  internal = false;
+  try {
+    caller.runInAsyncScope(told, undefined, ...args);
+  } finally {
+    internal = before;
+  }
+}
+
 /** A callback that gives further ones. Of a caller's, the caller's context; of a driver's, what it does internally. */
 export function ofCallerOrDriver<F>(callback: F): F {
   if (typeof callback !== 'function' || !internal) return inCallersContext(callback);

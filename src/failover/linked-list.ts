@@ -5,11 +5,17 @@ export class Place {
   list: object | null = null;
 }
 
+/** Where an iteration stands: behind this place; null in front of the first one. */
+interface Cursor {
+  behind: Place | null;
+}
+
 /** An order in which each place is added, found and removed in constant time, however many there are. */
 export class LinkedList<P extends Place> implements Iterable<P> {
   #first: Place | null = null;
   #last: Place | null = null;
   #length = 0;
+  readonly #cursors: Set<Cursor> = new Set();
 
   get length(): number {
     return this.#length;
@@ -48,14 +54,33 @@ export class LinkedList<P extends Place> implements Iterable<P> {
     else place.before.after = place.after;
     if (place.after === null) this.#last = place.before;
     else place.after.before = place.before;
-    // `after` stays, so that an iteration that stands here goes on.
+    if (this.#cursors.size > 0) this.#stepBack(place);
+    // One that is old, and not collected yet, would keep all that ever came after it in memory until then.
+    place.before = null;
+    place.after = null;
     place.list = null;
     this.#length--;
     return true;
   }
 
+  /** Goes on with what is there by then, whatever is removed meanwhile. */
   *[Symbol.iterator](): Iterator<P> {
-    for (let place = this.#first; place !== null; place = place.after) if (place.list === this) yield place as P;
+    const cursor: Cursor = { behind: null };
+    this.#cursors.add(cursor);
+    try {
+      for (;;) {
+        const place: Place | null = cursor.behind === null ? this.#first : cursor.behind.after;
+        if (place === null) return;
+        cursor.behind = place;
+        yield place as P;
+      }
+    } finally {
+      this.#cursors.delete(cursor);
+    }
+  }
+
+  #stepBack(place: P): void {
+    for (const cursor of this.#cursors) if (cursor.behind === place) cursor.behind = place.before;
   }
 
   #link(place: P, after: Place | null): void {

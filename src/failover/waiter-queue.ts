@@ -58,6 +58,11 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
     }
   }
 
+  /** Is somebody coming who was served before? */
+  get isAhead(): boolean {
+    return this.#isAhead;
+  }
+
   /** The caller has come; if it came before, its turn stays. */
   note(waiter: W): void {
     waiter.turn ??= this.#isAhead ? ++this.#lastAhead : ++this.#lastTurn;

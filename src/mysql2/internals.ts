@@ -2,7 +2,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type * as mysql from 'mysql2';
-import { inCallersContext } from '../async-context.js';
+import { inCallersContext, isInternal } from '../async-context.js';
 
 /**
  * Every private member of mysql2 that this adapter touches, in one place; test/mysql2/internals.test.ts says what
@@ -66,6 +66,7 @@ export interface CallerQueue {
 }
 
 interface PoolPrivate {
+  _handleSuccessfulRelease(connection: mysql.PoolConnection): void;
   readonly config: PoolSettings;
   readonly _closed: boolean;
   readonly _allConnections: Ring<mysql.PoolConnection>;
@@ -83,19 +84,10 @@ export interface Command extends EventEmitter {
   /** Of one that is being prepared. */
   readonly query?: unknown;
   /** What is run of one that was prepared by itself. */
-  readonly statement?: { readonly query?: unknown };
+  readonly statement?: { readonly query?: unknown } | undefined;
   readonly timeout?: number;
   readonly queryTimeout?: unknown;
   readonly next?: unknown;
-}
-
-interface Packet {
-  isError(): boolean;
-  asError(encoding: unknown): NodeJS.ErrnoException;
-}
-
-interface Parser {
-  onPacket: (packet: Packet) => void;
 }
 
 interface ConnectionPrivate {
@@ -104,10 +96,6 @@ interface ConnectionPrivate {
   readonly _command: Command | null | undefined;
   readonly _closing?: boolean;
   readonly _commands: Ring<Command>;
-  readonly packetParser: Parser;
-  /** Of a compressed connection, what parses what is inside. */
-  readonly _inflatedPacketsParser?: Parser;
-  handlePacket(packet: Packet): void;
   addCommand(command: Command): Command;
   _notifyError(error: Error): void;
   readonly authorized: boolean;
@@ -163,6 +151,17 @@ export function hasFree(pool: mysql.Pool): boolean {
   return priv(pool)._freeConnections.length > 0;
 }
 
+/** Calls this whenever a connection is idle again, with `resetOnRelease` once its server has answered; until it is called off. */
+export function onReturned(pool: mysql.Pool, returned: () => void): () => void {
+  const own: { _handleSuccessfulRelease?: (connection: mysql.PoolConnection) => void } = priv(pool);
+  const stock = own._handleSuccessfulRelease!;
+  own._handleSuccessfulRelease = (connection) => {
+    stock.call(pool, connection);
+    returned();
+  };
+  return () => delete own._handleSuccessfulRelease;
+}
+
 /** Is there room for no further connection? */
 export function isFull(pool: mysql.Pool): boolean {
   const { config, _allConnections: all } = priv(pool);
@@ -196,9 +195,11 @@ export function putBack(pool: mysql.Pool, connections: Iterable<mysql.PoolConnec
   for (const connection of connections) priv(pool)._allConnections.push(connection);
 }
 
-/** From now on the pool's callers wait in a queue of ours. */
-export function installQueue(pool: mysql.Pool, queue: CallerQueue): void {
+/** From now on the pool's callers wait in a queue of ours; returns mysql2's own. */
+export function installQueue(pool: mysql.Pool, queue: CallerQueue): CallerQueue {
+  const { _connectionQueue: stock } = priv(pool);
   priv(pool)._connectionQueue = queue;
+  return stock;
 }
 
 const TRACED = tracingChannel('mysql2:pool:connect');
@@ -240,6 +241,12 @@ export function textOf({ sql, query, statement }: Command): unknown {
   return sql ?? query ?? statement?.query;
 }
 
+/** Has the server only been asked to prepare it? That has no effect. */
+export function isOnlyPrepared(command: Command): boolean {
+  const { query, statement } = command;
+  return query !== undefined || ('statement' in command && statement === undefined);
+}
+
 /** Tells what a connection fails with for as long as it is not logged in, before anybody else hears of it. */
 export function beforeLoginFails(connection: mysql.Connection, note: (error: Error) => void): void {
   const own = inner(connection);
@@ -263,61 +270,59 @@ export function moveToFront(connection: mysql.Connection, command: object): void
 export interface OnFailure {
   /** It was refused, timed out or lost its connection; in the place of its callback, or where it has a time-out. */
   failed(command: Command, told: ResultCallback | undefined, error: NodeJS.ErrnoException): void;
-  /** The server answered with this error, whoever is told, and before they are. */
-  refused(command: Command, error: NodeJS.ErrnoException): void;
+  /** It has no callback, and what listens to its events is told now. */
+  failing(command: Command, error: NodeJS.ErrnoException): void;
 }
 
 /**
- * Tells of each statement that fails. Until then it costs a look at each packet. For a connection that is logged in: only
- * then is it known which parser its packets come from. mysql2 tells an event-style or streamed statement nothing of the
- * end of its connection; this does, unless it timed out, and has been told of that.
+ * Tells of each statement that fails, of those that are added from now on. mysql2 tells an event-style or streamed
+ * statement nothing of the end of its connection; this does, unless it timed out, and has been told of that.
  */
-export function onFailure(connection: mysql.Connection, { failed, refused }: OnFailure): void {
-  const own = connection as unknown as ConnectionPrivate;
-  const { addCommand, _notifyError: notifyError } = own;
-  const listen = listener(failed);
-  const parser = own._inflatedPacketsParser ?? own.packetParser;
-  // A function of its own: with one inside, this one would cost every packet an object.
-  const refuse = (command: Command, packet: Packet): void => {
-    listen(command);
-    const { asError } = packet;
-    packet.asError = (encoding) => {
-      const error = asError.call(packet, encoding);
-      if (textOf(command) !== undefined) refused(command, error);
-      return error;
-    };
-  };
-  parser.onPacket = (packet) => {
-    if (packet.isError() && own._command != null) refuse(own._command, packet);
-    own.handlePacket(packet);
-  };
-  own.addCommand = (command) => {
-    if (command.timeout) listen(command);
-    return addCommand.call(own, command);
-  };
+export function onFailure(connection: mysql.Connection, on: OnFailure): void {
+  onCommand(connection, (command) => listen(command, on));
+  const own = inner(connection);
+  const { _notifyError: notifyError } = own;
   own._notifyError = (error) => {
     const commands = own._command == null ? [] : [own._command];
     for (let index = 0; index < own._commands.length; index++) commands.push(own._commands.get(index)!);
-    for (const command of commands) listen(command);
     notifyError.call(own, error);
     for (const command of commands) failStreaming(command, error);
   };
 }
 
-/** Once for each statement. */
-function listener(failed: OnFailure['failed']): (command: Command) => void {
-  const heard = new WeakSet<Command>();
-  return (command) => {
-    if (textOf(command) === undefined || heard.has(command)) return;
-    heard.add(command);
-    const told = command.onResult;
-    if (told !== undefined) {
-      command.onResult = (error, rows, fields) =>
-        error == null ? told(error, rows, fields) : failed(command, told, error);
-    } else if (command.timeout) {
-      command.once('error', (error: NodeJS.ErrnoException) => failed(command, undefined, error));
-    }
+type CommandHook = (command: Command) => void;
+
+/** Of each connection; the latest first. */
+const HOOKS: WeakMap<mysql.Connection, CommandHook[]> = new WeakMap();
+
+/** Called with each command that is added from now on, unless internally: whoever gives one so looks after it. */
+function onCommand(connection: mysql.Connection, hook: CommandHook): void {
+  const known = HOOKS.get(connection);
+  if (known !== undefined) return void known.unshift(hook);
+  const hooks = [hook];
+  HOOKS.set(connection, hooks);
+  const own = inner(connection);
+  const { addCommand } = own;
+  own.addCommand = (command) => {
+    if (!isInternal()) for (const each of hooks) each(command);
+    return addCommand.call(own, command);
   };
+}
+
+function listen(command: Command, on: OnFailure): void {
+  if (textOf(command) === undefined) return;
+  const told = command.onResult;
+  if (told === undefined) listenToEvents(command, on);
+  else command.onResult = (...result) => (result[0] == null ? told(...result) : on.failed(command, told, result[0]));
+}
+
+function listenToEvents(command: Command, { failed, failing }: OnFailure): void {
+  const { emit } = command;
+  command.emit = (event, ...args) => {
+    if (event === 'error') failing(command, args[0] as NodeJS.ErrnoException);
+    return emit.call(command, event, ...args);
+  };
+  if (command.timeout) command.once('error', (error: NodeJS.ErrnoException) => failed(command, undefined, error));
 }
 
 const TOLD: WeakSet<Command> = new WeakSet();
@@ -336,13 +341,10 @@ function failStreaming(command: Command, error: Error): void {
  * one of its own.
  */
 export function bindCommands(connection: mysql.Connection): void {
-  const own = inner(connection);
-  const { addCommand } = own;
-  own.addCommand = (command) => {
+  onCommand(connection, (command) => {
     if (command.onResult !== undefined) command.onResult = inCallersContext(command.onResult);
     else bindEvents(command);
-    return addCommand.call(own, command);
-  };
+  });
 }
 
 /** The same for the events of one without a callback. */

@@ -27,6 +27,7 @@ import {
   isFull,
   isRemoved,
   newestConnection,
+  onReturned,
   quit,
   settingsOf,
   takeOut,
@@ -70,6 +71,7 @@ export class Keeper {
   readonly #admission: Admission;
   readonly #pause: Pause = new Pause(() => (this.#ended ? 0 : this.#connections.leases(this.#pending.size)));
   readonly #leave: () => void;
+  #leaveReturned: () => void = () => {};
   #newSocket: TrackedSocket | null = null;
   #everConnected = false;
   /** Attempts fail, and none has succeeded since. */
@@ -181,12 +183,8 @@ export class Keeper {
     this.#pause.released();
   }
 
-  /** A connection is idle again, or its next caller's. */
-  returned(): void {
-    this.#pause.released();
-  }
-
   pause(): Promise<void> {
+    if (!this.#pause.on) this.#leaveReturned = onReturned(this.#pool, () => this.#pause.released());
     const paused = this.#pause.begin();
     this.#waiters.held = true;
     this.#bound();
@@ -196,6 +194,7 @@ export class Keeper {
   resume(): void {
     if (!this.#pause.on) return;
     this.#pause.end();
+    this.#leaveReturned();
     this.#waiters.held = false;
     if (!this.#strained) this.#unbound();
     this.#pulseSoon();
@@ -283,6 +282,7 @@ export class Keeper {
     if (waiter.scout) socket.unref();
     else this.#boundAttempt(waiter);
     followHandshake(connection, socket, this.#endpoint);
+    this.statements.watch(connection, socket);
     this.#connections.add(connection, socket);
     const pending = this.#pending.add(waiter);
     pending.begin(connection, socket);
@@ -313,7 +313,6 @@ export class Keeper {
   }
 
   #loggedIn(pending: Pending, connection: mysql.PoolConnection, socket: TrackedSocket): void {
-    this.statements.watch(connection, socket);
     if (this.#options.failover.role !== 'writable') return this.#arrived(pending, connection, socket);
     // One round trip for each new connection, and only where a server that takes no writes is of no use.
     askRole(connection, (error, readOnly) => {

@@ -1,6 +1,6 @@
 import type * as mysql from 'mysql2';
 import type promise from 'mysql2/promise';
-import { inCallersContext, inNobodysContext } from '../async-context.js';
+import { externally, inCallersContext, inNobodysContext } from '../async-context.js';
 import { EipPoolError } from '../errors.js';
 import { type ReadFailoverOptions, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
 import { Transactions } from '../failover/transaction.js';
@@ -68,8 +68,6 @@ interface Base {
   listenerCount(event: string | symbol): number;
   getConnection(callback: GetCallback): void;
   releaseConnection(connection: mysql.PoolConnection): void;
-  /** With `resetOnRelease`, once the server has answered. */
-  _handleSuccessfulRelease(connection: mysql.PoolConnection): void;
   query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query;
   execute(sql: unknown, values?: unknown, callback?: unknown): void;
   promise(promiseImpl?: PromiseConstructor): promise.Pool;
@@ -116,6 +114,7 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
       this.#runSide = {
         driver,
         pool: this as unknown as mysql.Pool,
+        statements: this.#keeper.statements,
         failed: (statement, error, told) => replayer.failed(statement, error, told),
       };
       const prober = new Mysql2Prober(driver, config.connectionConfig, failover.probeTimeoutMillis);
@@ -145,8 +144,12 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
     /** Two events come with every lease, of whoever it is, and are told to others. */
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       if (event === 'connection') bindCommands(args[0] as mysql.PoolConnection);
-      if (this.listenerCount(event) > 0) return inNobodysContext(() => super.emit(event, ...args));
-      return event === 'error' ? super.emit(event, ...args) : false;
+      // No function in here: with one, every lease would pay for it.
+      return this.listenerCount(event) === 0 && event !== 'error' ? false : this.#emit(event, args);
+    }
+
+    #emit(event: string | symbol, args: unknown[]): boolean {
+      return externally(() => inNobodysContext(() => super.emit(event, ...args)));
     }
 
     override releaseConnection(connection: mysql.PoolConnection): void {
@@ -154,24 +157,19 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
       else this.#keeper.release(connection);
     }
 
-    override _handleSuccessfulRelease(connection: mysql.PoolConnection): void {
-      super._handleSuccessfulRelease(connection);
-      this.#keeper?.returned();
-    }
-
     override query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query {
       const side = this.#runSide;
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
       if (typeof told !== 'function') return bindEvents(super.query(sql, values, callback));
       if (side === null) return super.query(sql, values, callback);
-      return run(side, 'query', sql, typeof values === 'function' ? undefined : values, inCallersContext(told))!;
+      return run(side, 'query', sql, typeof values === 'function' ? undefined : values, told)!;
     }
 
     override execute(sql: unknown, values?: unknown, callback?: unknown): void {
       const side = this.#runSide;
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
       if (side === null || typeof told !== 'function') super.execute(sql, values, callback);
-      else run(side, 'execute', sql, typeof values === 'function' ? [] : values, inCallersContext(told));
+      else run(side, 'execute', sql, typeof values === 'function' ? [] : values, told);
     }
 
     override promise(promiseImpl?: PromiseConstructor): PromisePool {
@@ -217,7 +215,9 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
         ownFormat: settingsOf(this as unknown as mysql.Pool).connectionConfig.queryFormat !== undefined,
         run: ({ method, sql, values }, told) => {
           const pool = this as unknown as mysql.Pool;
-          keeper.ahead(() => run({ driver, pool, failed: (_, error) => told(error) }, method, sql, values, told));
+          const { statements } = keeper;
+          const side: RunSide = { driver, pool, statements, failed: (_, error) => told(error) };
+          keeper.ahead(() => run(side, method, sql, values, told));
         },
       });
     }

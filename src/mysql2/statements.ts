@@ -7,7 +7,15 @@ import { isSingleStatement } from '../outcome/statement.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import type { LostSession } from '../sockets/uptime.js';
 import { isTimeOut } from './driver-words.js';
-import { type Command, isEnded, onFailure, type ResultCallback, standsOn, textOf } from './internals.js';
+import {
+  type Command,
+  isEnded,
+  isOnlyPrepared,
+  onFailure,
+  type ResultCallback,
+  standsOn,
+  textOf,
+} from './internals.js';
 import { askRole, isRoleQuestion } from './role.js';
 import { isServerError } from './server-errors.js';
 
@@ -29,6 +37,7 @@ export class Statements<C extends mysql.Connection> {
   readonly #side: StatementSide<C>;
   /** Connections whose server is being asked for its role, so many times; was it released meanwhile? */
   readonly #asking: Map<C, { times: number; released: boolean }> = new Map();
+  readonly #sockets: WeakMap<C, TrackedSocket> = new WeakMap();
   readonly #lostWith: WeakMap<Error, LostSession> = new WeakMap();
 
   constructor(side: StatementSide<C>) {
@@ -43,17 +52,27 @@ export class Statements<C extends mysql.Connection> {
   watch(connection: C, socket: TrackedSocket): void {
     standsOn(connection, socket);
     onFailure(connection, {
-      refused: (command, error) => noteAnswer(error, statementOf(command)),
+      failing: (command, error) => {
+        if (isServerError(error)) noteAnswer(error, statementOf(command));
+      },
       failed: (command, told, error) => {
-        if (told === undefined) return endIfTimedOut(command, error);
-        // Whoever runs it may ask where it ran, though the connection is closed by then.
-        const lost = isOfConnection(connection, error)
-          ? lostSession(socket, isServerError(error), this.#side.clock.now())
-          : null;
-        if (lost !== null) this.#lostWith.set(error, lost);
-        this.#failed(connection, command, told, error);
+        if (told === undefined) endIfTimedOut(command, error);
+        else this.failed(connection, command, told, error);
       },
     });
+    this.#sockets.set(connection, socket);
+  }
+
+  /** For whoever runs statements internally: the command failed, and `told` has not been told. */
+  failed(connection: C, command: Command, told: ResultCallback, error: NodeJS.ErrnoException): void {
+    const socket = this.#sockets.get(connection);
+    // Whoever runs it may ask where it ran, though the connection is closed by then.
+    const lost =
+      socket !== undefined && isOfConnection(connection, error)
+        ? lostSession(socket, isServerError(error), this.#side.clock.now())
+        : null;
+    if (lost !== null) this.#lostWith.set(error, lost);
+    this.#failed(connection, command, told, error);
   }
 
   /** A release while the server is being asked; it follows the answer. */
@@ -67,8 +86,7 @@ export class Statements<C extends mysql.Connection> {
   #failed(connection: C, command: Command, told: ResultCallback, error: NodeJS.ErrnoException): void {
     const statement = statementOf(command);
     noteAnswer(error, statement);
-    // A statement that is only prepared has no effect, and its execution is called off in this very turn.
-    const ran = command.query === undefined && !isRoleQuestion(command);
+    const ran = !isOnlyPrepared(command) && !isRoleQuestion(command);
     if (ran && statement !== undefined && isMaybeReadOnly(error) && isSingleStatement(statement, 'mysql')) {
       return this.#confirm(connection, { error, statement }, () => told(error));
     }

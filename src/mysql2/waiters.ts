@@ -38,24 +38,27 @@ export class Waiters implements CallerQueue {
   /** mysql2 has something for the caller. */
   readonly #serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void;
   readonly #queue: WaiterQueue<Waiter> = new WaiterQueue();
+  /** mysql2's own queue, for those who have just come; they stand behind all others. */
+  readonly #latest: CallerQueue;
   #entering: Waiter | null = null;
   /** While it is on, mysql2 finds nobody here. */
   held: boolean = false;
 
   constructor(pool: mysql.Pool, serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void) {
     this.#serve = serve;
-    installQueue(pool, this);
+    this.#latest = installQueue(pool, this);
   }
 
   /** As mysql2 sees it; {@link count} tells the truth. */
   get length(): number {
-    return this.held ? 0 : this.#queue.length;
+    return this.held ? 0 : this.count;
   }
 
   /** For mysql2. */
   push(callback: Token): void {
     const waiter = this.#entering;
-    if (waiter === null) return this.#queue.push(new Waiter(callback));
+    if (waiter === null) return this.#come(callback);
+    this.#gather();
     waiter.token = callback;
     waiter.token.waiter = waiter;
     this.#queue.queueAgain(waiter);
@@ -82,14 +85,16 @@ export class Waiters implements CallerQueue {
 
   /** For mysql2. */
   shift(): GetCallback | undefined {
-    return this.held ? undefined : this.#queue.shift()?.token;
+    if (this.held) return undefined;
+    return this.#queue.length === 0 ? this.#latest.shift() : this.#queue.shift()?.token;
   }
 
   get count(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#latest.length;
   }
 
   get first(): Waiter | undefined {
+    this.#gather();
     const { first } = this.#queue;
     return first === undefined ? undefined : this.#manage(first);
   }
@@ -100,6 +105,7 @@ export class Waiters implements CallerQueue {
   }
 
   make(answer: GetCallback, scout: boolean = false): Waiter {
+    this.#gather();
     const waiter = new Waiter(answer, scout);
     this.#queue.note(waiter);
     return waiter;
@@ -112,13 +118,25 @@ export class Waiters implements CallerQueue {
 
   /** Who comes within the call was served before. */
   ahead<T>(call: () => T): T {
+    this.#gather();
     return this.#queue.ahead(call);
   }
 
   /** All who wait, and from now on what mysql2 has for one of them comes by here. */
   all(): Iterable<Waiter> {
+    this.#gather();
     for (const waiter of this.#queue) this.#manage(waiter);
     return this.#queue;
+  }
+
+  #come(callback: Token): void {
+    if (this.#queue.isAhead) this.#queue.push(new Waiter(callback));
+    else this.#latest.push(callback);
+  }
+
+  /** Before anything is done with the order. */
+  #gather(): void {
+    for (let left = this.#latest.length; left > 0; left--) this.#queue.push(new Waiter(this.#latest.shift()!));
   }
 
   #manage(waiter: Waiter): Waiter {
@@ -130,6 +148,7 @@ export class Waiters implements CallerQueue {
 
   /** Back to where its turn is. */
   queueAgain(waiter: Waiter): void {
+    this.#gather();
     this.#manage(waiter);
     this.#queue.queueAgain(waiter);
   }
@@ -141,6 +160,7 @@ export class Waiters implements CallerQueue {
 
   /** Takes the first of them out. */
   next(): Waiter | undefined {
+    this.#gather();
     const waiter = this.#queue.shift();
     return waiter === undefined ? undefined : this.#manage(waiter);
   }

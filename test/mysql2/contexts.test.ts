@@ -71,6 +71,17 @@ onServers('the async context with mysql2', () => {
     },
   );
 
+  it.each(KINDS)('of a callback that a listener of the pool’s gives is the listener’s: %s', async (_, config) => {
+    const pool = createPool({ ...config(), connectionLimit: 1 });
+    await new Promise((resolve) => pool.query('select 1', resolve));
+    const heardIn = told((done) =>
+      pool.once('acquire', (connection) => b(() => connection.query('select nonsense', done))),
+    );
+    await new Promise((resolve) => a(() => pool.query('select 1', resolve)));
+    expect(await heardIn).toBe('B');
+    await end(pool);
+  });
+
   it.each(KINDS)('makes a call from another request’s callback no part of a transaction: %s', async (_, config) => {
     const pool = createPool({ ...config(), connectionLimit: 3 });
     const promised = pool.promise();

@@ -10,7 +10,9 @@ function servedBy(waiters: Waiters, served: readonly string[]): readonly string[
 
 const make = (): { waiters: Waiters; served: string[]; join: (name: string) => void } => {
   const served: string[] = [];
-  const waiters = new Waiters({} as mysql.Pool, (waiter, error, connection) => waiter.answer(error, connection));
+  const waiters = new Waiters({ _connectionQueue: [] } as unknown as mysql.Pool, (waiter, error, connection) =>
+    waiter.answer(error, connection),
+  );
   const join = (name: string): void => {
     const waiter = waiters.make(() => served.push(name));
     waiter.token = () => served.push(name);
@@ -26,6 +28,21 @@ it('one who was served before comes first, and takes nobody’s place', () => {
   // Whoever looks for all of them finds each of them once.
   expect([...waiters.all()]).toHaveLength(4);
   expect(servedBy(waiters, served)).toEqual(['again', 'one', 'two', 'three']);
+});
+
+it('whoever has just come stays behind those who came before, also when one of them is put back', () => {
+  const { waiters, served, join } = make();
+  join('first');
+  waiters.push(() => served.push('second'));
+  waiters.push(() => served.push('third'));
+  join('fourth');
+  const [first] = waiters.all();
+  expect(waiters.remove(first!)).toBe(true);
+  waiters.push(() => served.push('last'));
+  expect(waiters.count).toBe(4);
+  waiters.queueAgain(first!);
+  first!.token = () => served.push('first');
+  expect(servedBy(waiters, served)).toEqual(['first', 'second', 'third', 'fourth', 'last']);
 });
 
 it('one whom a listener of mysql2’s events lets in is not taken for the other one', () => {
