@@ -16,6 +16,7 @@ import { closedError, TIMED_OUT, timeoutError } from './driver-words.js';
 import { HandOut } from './hand-out.js';
 import { followHandshake } from './handshake.js';
 import {
+  bindCommands,
   counts,
   type Driver,
   type GetCallback,
@@ -170,6 +171,8 @@ export class Keeper {
     if (socket === undefined || isRemoved(connection)) {
       // mysql2 only ends its half of the stream, which a host that is gone never answers.
       if (!isBusy(connection)) socket?.expectEnd();
+      // Of a pool that has ended, it is mysql2's to say what it says.
+      if (this.#ended) this.#options.release(connection);
       this.#pulseSoon();
     } else if (hasTimedOut(connection)) {
       this.#connections.abandon(connection, socket);
@@ -283,6 +286,7 @@ export class Keeper {
     else this.#boundAttempt(waiter);
     followHandshake(connection, socket, this.#endpoint);
     this.statements.watch(connection, socket);
+    bindCommands(connection);
     this.#connections.add(connection, socket);
     const pending = this.#pending.add(waiter);
     pending.begin(connection, socket);

@@ -62,10 +62,14 @@ export type PoolConstructor = new (options: string | PoolOptions) => Pool;
 /** A cluster's: its callers do not wait for its server, since the cluster has others. */
 export type NodeConstructor = new (options: string | PoolOptions, place: 'node') => Pool;
 
+type Listener = (...args: never[]) => void;
+
 /** What of mysql2's pool is overridden, in the shape in which it is overridden. */
 interface Base {
   emit(event: string | symbol, ...args: unknown[]): boolean;
-  listenerCount(event: string | symbol): number;
+  on(event: string | symbol, listener: Listener): this;
+  addListener(event: string | symbol, listener: Listener): this;
+  prependListener(event: string | symbol, listener: Listener): this;
   getConnection(callback: GetCallback): void;
   releaseConnection(connection: mysql.PoolConnection): void;
   query(sql: unknown, values?: unknown, callback?: unknown): mysql.Query;
@@ -108,7 +112,11 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
           deadlineMillis: failover.deadlineMillis,
         }),
       );
-      if (route === null) return;
+      // Its connections are known by their event alone.
+      if (route === null) {
+        this.#tellEverybody();
+        return;
+      }
       this.#keeper = this.#keep(route, failover, place === 'alone');
       const replayer = this.#replay(route, failover, this.#keeper);
       this.#runSide = {
@@ -141,15 +149,29 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
       else inNobodysContext(() => super.getConnection(callback));
     }
 
-    /** Two events come with every lease, of whoever it is, and are told to others. */
-    override emit(event: string | symbol, ...args: unknown[]): boolean {
-      if (event === 'connection') bindCommands(args[0] as mysql.PoolConnection);
-      // No function in here: with one, every lease would pay for it.
-      return this.listenerCount(event) === 0 && event !== 'error' ? false : this.#emit(event, args);
+    override on(event: string | symbol, listener: Listener): this {
+      this.#tellEverybody();
+      return super.on(event, listener);
     }
 
-    #emit(event: string | symbol, args: unknown[]): boolean {
-      return externally(() => inNobodysContext(() => super.emit(event, ...args)));
+    override addListener(event: string | symbol, listener: Listener): this {
+      this.#tellEverybody();
+      return super.addListener(event, listener);
+    }
+
+    override prependListener(event: string | symbol, listener: Listener): this {
+      this.#tellEverybody();
+      return super.prependListener(event, listener);
+    }
+
+    /** Events come with every lease, of whoever it is, and are told to others: once there are any, since it costs a lease much. */
+    #tellEverybody(): void {
+      if (Object.hasOwn(this, 'emit')) return;
+      const emit = (event: string | symbol, ...args: unknown[]): boolean => {
+        if (event === 'connection' && this.#route === null) bindCommands(args[0] as mysql.PoolConnection);
+        return externally(() => inNobodysContext(() => super.emit(event, ...args)));
+      };
+      Object.defineProperty(this, 'emit', { value: emit, writable: true, configurable: true });
     }
 
     override releaseConnection(connection: mysql.PoolConnection): void {

@@ -81,6 +81,11 @@ export const MUTANTS: Readonly<Record<MutantName, Mutant>> = {
         find: 'return nobodys.runInAsyncScope(fn, undefined, ...args);',
         replace: 'return fn(...args);',
       },
+      {
+        file: 'async-context.js',
+        find: 'return internal ? null : new AsyncResource',
+        replace: 'return null && new AsyncResource',
+      },
     ],
   },
   localFailure: {
