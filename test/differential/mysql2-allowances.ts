@@ -13,6 +13,10 @@ const isTimeOut = (entry: string): boolean => entry.includes('PROTOCOL_SEQUENCE_
 /** Of a statement without a callback, after its time-out has been told. */
 const LATE_ROW = /^\d+ statement emitted \{"late":1\}/;
 
+/** At the end of the pool there is a connection for a caller, or there is none any more. */
+const endedEither = (entry: string): string =>
+  entry.replace(CLOSED, 'closed').replace(/(?<= get )(failed: closed|got connection)$/, 'ended');
+
 const timedOut: Allowance = {
   reason: 'a connection whose statement timed out is closed; mysql2 hands it out while the statement still runs on it',
   without: (stock, ours) => {
@@ -22,9 +26,7 @@ const timedOut: Allowance = {
       onlyAnswersAfter(entries, isTimeOut)
         .filter((entry) => !LATE_ROW.test(entry) && !/^\d+ query on the connection /.test(entry))
         .filter((entry) => !isShort || !entry.includes(' was run '))
-        // At the end of the pool there is a connection, or there is none.
-        .map((entry) => entry.replace(CLOSED, 'closed'))
-        .map((entry) => entry.replace(/(?<= get )(failed: closed|got connection)$/, 'ended'))
+        .map(endedEither)
         // So is there one when a caller comes who does not wait.
         .map((entry) => (isShort ? entry.replace(/(?<=^\d+ (get|statement|transaction) ).*$/, 'ended') : entry));
     return [answers(stock), answers(ours)];
@@ -63,7 +65,9 @@ const enqueuedOnce: Allowance = {
     const isLimited = restOfTheirs.some((entry) => entry.includes('Queue limit reached.'));
     // Who enters again may find the queue full, and who comes later does not then.
     const answers = (entries: readonly string[]): readonly string[] =>
-      onlyAnswersFrom(entries, parting).map((entry) => (isLimited ? entry.replace(/^(\d+ \w+) .*$/, '$1') : entry));
+      onlyAnswersFrom(entries, parting)
+        .map(endedEither)
+        .map((entry) => (isLimited ? entry.replace(/^(\d+ \w+) .*$/, '$1') : entry));
     return [answers(restOfTheirs), answers(restOfOwn)];
   },
 };
