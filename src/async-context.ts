@@ -70,56 +70,12 @@ export function inCallersContext<F>(callback: F): F {
   const caller = new AsyncResource('eip-pool.callback');
   const told = callback as unknown as (...args: unknown[]) => unknown;
   const run = function (this: unknown, ...args: unknown[]): unknown {
-    const before = internal;
-    internal = false;
-    try {
-      return caller.runInAsyncScope(told, this, ...args);
-    } finally {
-      internal = before;
-    }
+    return runFor(caller, told, this, args);
   };
   return run as unknown as F;
 }
 
-/** Runs a driver's code or ours that gives callbacks of its own, which look after the caller's. */
-export function internally<T>(fn: () => T): T {
-  const before = internal;
-  internal = true;
-  try {
-    return fn();
-  } finally {
-    internal = before;
-  }
-}
-
-/** The same without a function, for every statement's path: what it returns goes to {@link leaveInternals}, whatever happens. */
-export function enterInternals(): boolean {
-  const before = internal;
-  internal = true;
-  return before;
-}
-
-export function leaveInternals(before: boolean): void {
-  internal = before;
-}
-
-/** Runs an application's code in the midst of a driver's or ours. */
-export function externally<T>(fn: () => T): T {
-  const before = internal;
-  internal = false;
-  try {
-    return fn();
-  } finally {
-    internal = before;
-  }
-}
-
-/** Whether what is called back now is given {@link internally}. */
-export function isInternal(): boolean {
-  return internal;
-}
-
-/** Who gives a callback now; null where that is a driver's or ours. */
+/** Who gives a callback now; null where that is a driver's or ours. For {@link tellCaller}, which makes no function. */
 export function callerNow(): AsyncResource | null {
   return internal ? null : new AsyncResource('eip-pool.callback');
 }
@@ -130,14 +86,48 @@ export function tellCaller<A extends unknown[]>(
   told: (...args: A) => unknown,
   ...args: A
 ): void {
-  if (caller === null) return void told(...args);
+  if (caller === null) told(...args);
+  else runFor(caller, told, undefined, args);
+}
+
+function runFor<A extends unknown[]>(
+  caller: AsyncResource,
+  told: (...args: A) => unknown,
+  self: unknown,
+  args: A,
+): unknown {
   const before = internal;
   internal = false;
   try {
-    caller.runInAsyncScope(told, undefined, ...args);
+    return caller.runInAsyncScope(told, self, ...args);
   } finally {
     internal = before;
   }
+}
+
+/** Runs a driver's code or ours that gives callbacks of its own, which look after the caller's. */
+export function internally<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): T {
+  return during(true, fn, args);
+}
+
+/** Runs an application's code in the midst of a driver's or ours. */
+export function externally<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): T {
+  return during(false, fn, args);
+}
+
+function during<A extends unknown[], T>(code: boolean, fn: (...args: A) => T, args: A): T {
+  const before = internal;
+  internal = code;
+  try {
+    return fn(...args);
+  } finally {
+    internal = before;
+  }
+}
+
+/** Whether what is called back now is given {@link internally}. */
+export function isInternal(): boolean {
+  return internal;
 }
 
 /** A callback that gives further ones. Of a caller's, the caller's context; of a driver's, what it does internally. */

@@ -212,7 +212,7 @@ const readResolvers: Reader<readonly ResolverOption[] | undefined> = (value, nam
 };
 
 /** It knows what a DNS server's address is, and is never asked anything. */
-let servers: dns.Resolver | undefined;
+let addressReader: dns.Resolver | undefined;
 
 const readServers: Reader<readonly string[] | undefined> = (value, name) => {
   if (value === undefined) return undefined;
@@ -221,7 +221,7 @@ const readServers: Reader<readonly string[] | undefined> = (value, name) => {
   return value.map((server: unknown, i) => {
     if (typeof server !== 'string') throw invalidOption(`${name}[${i}]`, expected, server);
     try {
-      (servers ??= new dns.Resolver()).setServers([server]);
+      (addressReader ??= new dns.Resolver()).setServers([server]);
     } catch {
       throw invalidOption(`${name}[${i}]`, expected, server);
     }

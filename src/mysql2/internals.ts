@@ -3,6 +3,7 @@ import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type * as mysql from 'mysql2';
 import { inCallersContext, isInternal } from '../async-context.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
 
 /**
  * Every private member of mysql2 that this adapter touches, in one place; test/mysql2/internals.test.ts says what
@@ -125,7 +126,7 @@ export function connectOn(
   driver: Driver,
   settings: ConnectionSettings,
   stream: unknown,
-  changes: Partial<ConnectionSettings> = {},
+  changes: Partial<ConnectionSettings>,
 ): mysql.Connection {
   // As mysql2's pools copy them: each connection may change its own.
   const prototype = Object.getPrototypeOf(settings) as object;
@@ -398,11 +399,16 @@ export function quit(driver: Driver, connection: mysql.Connection): void {
   end.call(connection);
 }
 
-const SOCKETS_BELOW: WeakMap<mysql.Connection, Socket> = new WeakMap();
+const SOCKETS_BELOW: WeakMap<mysql.Connection, TrackedSocket> = new WeakMap();
 
 /** What ends this socket is told before TLS knows, which may be on it, and which is all that mysql2 keeps then. */
-export function standsOn(connection: mysql.Connection, socket: Socket): void {
+export function standsOn(connection: mysql.Connection, socket: TrackedSocket): void {
   SOCKETS_BELOW.set(connection, socket);
+}
+
+/** Also once it is closed. */
+export function socketBelow(connection: mysql.Connection): TrackedSocket | undefined {
+  return SOCKETS_BELOW.get(connection);
 }
 
 /** Is nothing to be had from it any more? */

@@ -184,14 +184,14 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
       if (typeof told !== 'function') return bindEvents(super.query(sql, values, callback));
       if (side === null) return super.query(sql, values, callback);
-      return run(side, 'query', sql, typeof values === 'function' ? undefined : values, told)!;
+      return run(side, { method: 'query', sql, values: typeof values === 'function' ? undefined : values }, told)!;
     }
 
     override execute(sql: unknown, values?: unknown, callback?: unknown): void {
       const side = this.#runSide;
       const told = (typeof values === 'function' ? values : callback) as ResultCallback;
       if (side === null || typeof told !== 'function') super.execute(sql, values, callback);
-      else run(side, 'execute', sql, typeof values === 'function' ? [] : values, told);
+      else run(side, { method: 'execute', sql, values: typeof values === 'function' ? [] : values }, told);
     }
 
     override promise(promiseImpl?: PromiseConstructor): PromisePool {
@@ -235,11 +235,11 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
         lostWith: (error) => keeper.statements.lostWith(error),
         socketOf: (connection) => keeper.socketOf(connection),
         ownFormat: settingsOf(this as unknown as mysql.Pool).connectionConfig.queryFormat !== undefined,
-        run: ({ method, sql, values }, told) => {
+        run: (given, told) => {
           const pool = this as unknown as mysql.Pool;
           const { statements } = keeper;
           const side: RunSide = { driver, pool, statements, failed: (_, error) => told(error) };
-          keeper.ahead(() => run(side, method, sql, values, told));
+          keeper.ahead(() => run(side, given, told));
         },
       });
     }

@@ -1,5 +1,5 @@
 import type * as mysql from 'mysql2';
-import { callerNow, enterInternals, leaveInternals, tellCaller } from '../async-context.js';
+import { callerNow, internally, tellCaller } from '../async-context.js';
 import { isMaybeReadOnly } from '../outcome/mysql.js';
 import { type Command, createQuery, type Driver, type GetCallback, type ResultCallback } from './internals.js';
 import type { Given } from './replayer.js';
@@ -13,70 +13,72 @@ export interface RunSide {
   failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void;
 }
 
+/** What `pool.query` or `pool.execute` was given. */
+type Statement = Omit<Given, 'sent'>;
+
 /**
  * `pool.query` and `pool.execute` for a caller with a callback: a lease that ends with its statement. It does what
  * mysql2's do; those listen with `once`, which costs a statement as much as all that this library adds to it.
  * @param told runs in the context of this call
  */
-// The functions of one call: an object with methods would cost every statement more than all of this.
-// oxlint-disable-next-line max-lines-per-function
 export function run(
   { driver, pool, statements, failed }: RunSide,
-  method: Given['method'],
-  sql: unknown,
-  values: unknown,
+  given: Statement,
   told: ResultCallback,
 ): mysql.Query | undefined {
   const caller = callerNow();
   let connection: mysql.PoolConnection | undefined;
   let command: mysql.Query | undefined;
   let failure: NodeJS.ErrnoException | null = null;
+  const fail: ResultCallback = (error) => {
+    // mysql2 tells twice of a connection that is lost after a time-out, or while a statement is being prepared.
+    if (failure !== null || error === null) return;
+    failure = error;
+    failed({ ...given, sent: () => query?.sql }, error, (...result) => tellCaller(caller, told, ...result));
+  };
   const tell: ResultCallback = (error, rows, fields) => {
     if (error == null) return tellCaller(caller, told, error, rows, fields);
     // Until then the driver itself refuses it.
     if (connection === undefined || command === undefined) return fail(error);
     statements.failed(connection, command as Command, fail, error);
   };
-  const fail: ResultCallback = (error) => {
-    // mysql2 tells twice of a connection that is lost after a time-out, or while a statement is being prepared.
-    if (failure !== null || error === null) return;
-    failure = error;
-    const given: Given = { method, sql, values, sent: () => query?.sql };
-    failed(given, error, (...result) => tellCaller(caller, told, ...result));
-  };
-  const query = method === 'query' ? createQuery(driver, pool, sql, values, tell) : undefined;
+  const query = given.method === 'query' ? createQuery(driver, pool, given.sql, given.values, tell) : undefined;
   const lease: GetCallback = (error, leased) => {
     if (error != null) return fail(error);
     connection = leased;
-    let ended = false;
-    const onEnd = (): void => {
-      // A second time, if the reply comes after a time-out.
-      if (ended) return;
-      ended = true;
-      if (failure !== null && isMaybeReadOnly(failure)) leased.destroy();
-      else leased.release();
-    };
-    const before = enterInternals();
+    const onEnd = giveBackOnce(leased, () => failure);
     try {
-      command =
-        query !== undefined
-          ? leased.query(query)
-          : leased.execute(sql as string, values as mysql.ExecuteValues, tell as never);
-      leaveInternals(before);
+      command = internally(begin, leased, query ?? given, tell);
       command.on('end', onEnd);
     } catch (thrown) {
-      leaveInternals(before);
       leased.release();
       // The driver refused the statement or its values; or the caller's own callback threw, which is the caller's.
       if (failure !== null) throw thrown;
       fail(thrown as Error);
     }
   };
-  const before = enterInternals();
-  try {
-    pool.getConnection(lease);
-  } finally {
-    leaveInternals(before);
-  }
+  internally(lend, pool, lease);
   return query;
+}
+
+function lend(pool: mysql.Pool, lease: GetCallback): void {
+  pool.getConnection(lease);
+}
+
+/** A query as it is; another statement is prepared first. */
+function begin(connection: mysql.PoolConnection, what: mysql.Query | Statement, tell: ResultCallback): mysql.Query {
+  if (!('method' in what)) return connection.query(what);
+  return connection.execute(what.sql as string, what.values as mysql.ExecuteValues, tell as never);
+}
+
+/** The statement ends a second time if its reply comes after a time-out. */
+function giveBackOnce(connection: mysql.PoolConnection, failure: () => Error | null): () => void {
+  let ended = false;
+  return () => {
+    if (ended) return;
+    ended = true;
+    const error = failure();
+    if (error !== null && isMaybeReadOnly(error)) connection.destroy();
+    else connection.release();
+  };
 }

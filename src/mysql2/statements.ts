@@ -13,6 +13,7 @@ import {
   isOnlyPrepared,
   onFailure,
   type ResultCallback,
+  socketBelow,
   standsOn,
   textOf,
 } from './internals.js';
@@ -37,7 +38,6 @@ export class Statements<C extends mysql.Connection> {
   readonly #side: StatementSide<C>;
   /** Connections whose server is being asked for its role, so many times; was it released meanwhile? */
   readonly #asking: Map<C, { times: number; released: boolean }> = new Map();
-  readonly #sockets: WeakMap<C, TrackedSocket> = new WeakMap();
   readonly #lostWith: WeakMap<Error, LostSession> = new WeakMap();
 
   constructor(side: StatementSide<C>) {
@@ -60,12 +60,11 @@ export class Statements<C extends mysql.Connection> {
         else this.failed(connection, command, told, error);
       },
     });
-    this.#sockets.set(connection, socket);
   }
 
   /** For whoever runs statements internally: the command failed, and `told` has not been told. */
   failed(connection: C, command: Command, told: ResultCallback, error: NodeJS.ErrnoException): void {
-    const socket = this.#sockets.get(connection);
+    const socket = socketBelow(connection);
     // Whoever runs it may ask where it ran, though the connection is closed by then.
     const lost =
       socket !== undefined && isOfConnection(connection, error)

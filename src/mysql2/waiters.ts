@@ -58,10 +58,9 @@ export class Waiters implements CallerQueue {
   push(callback: Token): void {
     const waiter = this.#entering;
     if (waiter === null) return this.#come(callback);
-    this.#gather();
     waiter.token = callback;
     waiter.token.waiter = waiter;
-    this.#queue.queueAgain(waiter);
+    this.#inOrder.queueAgain(waiter);
   }
 
   /**
@@ -94,8 +93,7 @@ export class Waiters implements CallerQueue {
   }
 
   get first(): Waiter | undefined {
-    this.#gather();
-    const { first } = this.#queue;
+    const { first } = this.#inOrder;
     return first === undefined ? undefined : this.#manage(first);
   }
 
@@ -105,9 +103,8 @@ export class Waiters implements CallerQueue {
   }
 
   make(answer: GetCallback, scout: boolean = false): Waiter {
-    this.#gather();
     const waiter = new Waiter(answer, scout);
-    this.#queue.note(waiter);
+    this.#inOrder.note(waiter);
     return waiter;
   }
 
@@ -118,15 +115,14 @@ export class Waiters implements CallerQueue {
 
   /** Who comes within the call was served before. */
   ahead<T>(call: () => T): T {
-    this.#gather();
-    return this.#queue.ahead(call);
+    return this.#inOrder.ahead(call);
   }
 
   /** All who wait, and from now on what mysql2 has for one of them comes by here. */
   all(): Iterable<Waiter> {
-    this.#gather();
-    for (const waiter of this.#queue) this.#manage(waiter);
-    return this.#queue;
+    const waiters = this.#inOrder;
+    for (const waiter of waiters) this.#manage(waiter);
+    return waiters;
   }
 
   #come(callback: Token): void {
@@ -134,9 +130,10 @@ export class Waiters implements CallerQueue {
     else this.#latest.push(callback);
   }
 
-  /** Before anything is done with the order. */
-  #gather(): void {
+  /** All of them in one queue, for whatever has to do with their order. */
+  get #inOrder(): WaiterQueue<Waiter> {
     for (let left = this.#latest.length; left > 0; left--) this.#queue.push(new Waiter(this.#latest.shift()!));
+    return this.#queue;
   }
 
   #manage(waiter: Waiter): Waiter {
@@ -148,9 +145,8 @@ export class Waiters implements CallerQueue {
 
   /** Back to where its turn is. */
   queueAgain(waiter: Waiter): void {
-    this.#gather();
     this.#manage(waiter);
-    this.#queue.queueAgain(waiter);
+    this.#inOrder.queueAgain(waiter);
   }
 
   /** False if it was not in the queue. */
@@ -160,8 +156,7 @@ export class Waiters implements CallerQueue {
 
   /** Takes the first of them out. */
   next(): Waiter | undefined {
-    this.#gather();
-    const waiter = this.#queue.shift();
+    const waiter = this.#inOrder.shift();
     return waiter === undefined ? undefined : this.#manage(waiter);
   }
 }

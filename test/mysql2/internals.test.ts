@@ -127,44 +127,65 @@ onServers('the private members of mysql2', () => {
     expect(internals.settingsOf(other).connectionConfig.connectTimeout).toBe(10_000);
   });
 
-  it('addCommand, the commands’ emit and _notifyError: or nobody would hear of what failed', async () => {
-    const other = mysql2.createPool({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection });
-    const connection = await leaseOf(other as never);
-    const seen: unknown[] = [];
-    const heard: unknown[] = [];
-    internals.onFailure(connection, {
-      failed: ({ sql, query }, told, error) => {
-        seen.push(sql ?? query, typeof told);
-        told?.(error);
-      },
-      failing: ({ sql, query }, error) => heard.push(sql ?? query, error.code),
+  it.each([false, true])(
+    'addCommand, the commands’ emit and _notifyError, compressed: %s: or nobody would hear of what failed',
+    async (compress) => {
+      const other = mysql2.createPool({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection, compress });
+      const connection = await leaseOf(other as never);
+      const seen: unknown[] = [];
+      const heard: unknown[] = [];
+      internals.onFailure(connection, {
+        failed: ({ sql, query }, told, error) => {
+          seen.push(sql ?? query, typeof told);
+          told?.(error);
+        },
+        failing: ({ sql, query }, error) => heard.push(sql ?? query, error.code),
+      });
+      const statements = connection.promise();
+      await statements.query('select 1');
+      await statements.execute('select 1');
+      await statements.ping();
+      expect(seen).toEqual([]);
+      const failing = [statements.query('oops'), statements.execute('oops'), statements.query('select 2')];
+      expect(await Promise.all(failing.map(async (each) => (await settled(each)).error?.code))).toEqual([
+        'ER_PARSE_ERROR',
+        'ER_PARSE_ERROR',
+        undefined,
+      ]);
+      expect(seen.splice(0)).toEqual(['oops', 'function', 'oops', 'function']);
+      expect(heard).toEqual([]);
+      await new Promise((resolve) => connection.query('wrong').once('error', resolve));
+      expect([heard.splice(0), seen]).toEqual([['wrong', 'ER_PARSE_ERROR'], []]);
+      const streamed = connection.query({ sql: 'select sleep(5)', timeout: 100 }).on('error', () => {});
+      await new Promise((resolve) => streamed.once('error', resolve));
+      expect([heard, seen.splice(0)]).toEqual([
+        ['select sleep(5)', 'PROTOCOL_SEQUENCE_TIMEOUT'],
+        ['select sleep(5)', 'undefined'],
+      ]);
+      const lost = [statements.query('select 3'), statements.query('select 4')].map(settled);
+      connection.on('error', () => {});
+      internals.breakOff(connection, new Error('lost'));
+      await Promise.all(lost);
+      expect(seen).toEqual(['select 3', 'function', 'select 4', 'function']);
+      await end(other as never);
+    },
+  );
+
+  it('_handleSuccessfulRelease: or a pause would not hear of a connection that comes back once it was reset', async () => {
+    const other = mysql2.createPool({
+      ...{ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection },
+      ...{ connectionLimit: 1, resetOnRelease: true },
     });
-    const statements = connection.promise();
-    await statements.query('select 1');
-    await statements.execute('select 1');
-    await statements.ping();
-    expect(seen).toEqual([]);
-    const failing = [statements.query('oops'), statements.execute('oops'), statements.query('select 2')];
-    expect(await Promise.all(failing.map(async (each) => (await settled(each)).error?.code))).toEqual([
-      'ER_PARSE_ERROR',
-      'ER_PARSE_ERROR',
-      undefined,
-    ]);
-    expect(seen.splice(0)).toEqual(['oops', 'function', 'oops', 'function']);
-    expect(heard).toEqual([]);
-    await new Promise((resolve) => connection.query('wrong').once('error', resolve));
-    expect([heard.splice(0), seen]).toEqual([['wrong', 'ER_PARSE_ERROR'], []]);
-    const streamed = connection.query({ sql: 'select sleep(5)', timeout: 100 }).on('error', () => {});
-    await new Promise((resolve) => streamed.once('error', resolve));
-    expect([heard, seen.splice(0)]).toEqual([
-      ['select sleep(5)', 'PROTOCOL_SEQUENCE_TIMEOUT'],
-      ['select sleep(5)', 'undefined'],
-    ]);
-    const lost = [statements.query('select 3'), statements.query('select 4')].map(settled);
-    connection.on('error', () => {});
-    internals.breakOff(connection, new Error('lost'));
-    await Promise.all(lost);
-    expect(seen).toEqual(['select 3', 'function', 'select 4', 'function']);
+    const returned: boolean[] = [];
+    const connection = await leaseOf(other as never);
+    const leave = internals.onReturned(other, () => returned.push(internals.hasFree(other)));
+    connection.release();
+    expect(returned).toEqual([]);
+    await expect.poll(() => returned).toEqual([true]);
+    leave();
+    (await leaseOf(other as never)).release();
+    await expect.poll(() => internals.hasFree(other)).toBe(true);
+    expect(returned).toEqual([true]);
     await end(other as never);
   });
 
