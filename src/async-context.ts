@@ -80,14 +80,23 @@ export function callerNow(): AsyncResource | null {
   return internal ? null : new AsyncResource('eip-pool.callback');
 }
 
-/** Runs a callback of this caller's. */
-export function tellCaller<A extends unknown[]>(
+/** Runs a callback of this caller's, who is told of a statement: no array is made of what he is told. */
+// oxlint-disable-next-line max-params
+export function tellCaller<A, B, C>(
   caller: AsyncResource | null,
-  told: (...args: A) => unknown,
-  ...args: A
+  told: (a: A, b: B, c: C) => unknown,
+  a: A,
+  b: B,
+  c: C,
 ): void {
-  if (caller === null) told(...args);
-  else runFor(caller, told, undefined, args);
+  if (caller === null) return void told(a, b, c);
+  const before = internal;
+  internal = false;
+  try {
+    caller.runInAsyncScope(told, undefined, a, b, c);
+  } finally {
+    internal = before;
+  }
 }
 
 function runFor<A extends unknown[]>(
@@ -105,21 +114,29 @@ function runFor<A extends unknown[]>(
   }
 }
 
-/** Runs a driver's code or ours that gives callbacks of its own, which look after the caller's. */
-export function internally<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): T {
-  return during(true, fn, args);
+/**
+ * Runs a driver's code or ours that gives callbacks of its own, which look after the caller's. Every statement comes by
+ * here: neither an array nor a function is made for it.
+ */
+export function internally<T>(fn: () => T): T;
+export function internally<A, B, T>(fn: (a: A, b: B) => T, a: A, b: B): T;
+export function internally<A, B, C, T>(fn: (a: A, b: B, c: C) => T, a: A, b: B, c: C): T;
+export function internally<A, B, C, T>(fn: (a?: A, b?: B, c?: C) => T, a?: A, b?: B, c?: C): T {
+  const before = internal;
+  internal = true;
+  try {
+    return fn(a, b, c);
+  } finally {
+    internal = before;
+  }
 }
 
 /** Runs an application's code in the midst of a driver's or ours. */
-export function externally<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): T {
-  return during(false, fn, args);
-}
-
-function during<A extends unknown[], T>(code: boolean, fn: (...args: A) => T, args: A): T {
+export function externally<T>(fn: () => T): T {
   const before = internal;
-  internal = code;
+  internal = false;
   try {
-    return fn(...args);
+    return fn();
   } finally {
     internal = before;
   }

@@ -4,7 +4,7 @@ import type { Endpoint } from '../sockets/endpoint.js';
 import { isQuiet } from '../sockets/watch.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import type { Connections } from './connections.js';
-import { type GetCallback, queueLast } from './internals.js';
+import { type GetCallback, lendFree, queueLast } from './internals.js';
 
 export interface HandOutSide {
   readonly pool: mysql.Pool;
@@ -29,9 +29,9 @@ export class HandOut {
 
   /** For a caller who comes while one is free. */
   free(callback: GetCallback): void {
-    this.#side.stock((error, connection) =>
-      error == null ? this.#checkFree(callback, connection) : callback(error, connection),
-    );
+    const token: GetCallback = (error, connection) =>
+      error == null ? this.#checkFree(callback, connection) : callback(error, connection);
+    if (!lendFree(this.#side.pool, token)) this.#side.stock(token);
   }
 
   /** For one who has to wait for nothing but his turn: he gets what somebody gives back. */

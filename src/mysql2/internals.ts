@@ -15,6 +15,7 @@ export type GetCallback = (error: NodeJS.ErrnoException | null, connection: mysq
 /** What mysql2 exports and its types do not tell. */
 export interface Driver {
   readonly Pool: new (options: { config: PoolSettings }) => mysql.Pool;
+  readonly PoolConnection: { readonly prototype: mysql.PoolConnection };
   readonly PoolCluster: new (config?: mysql.PoolClusterOptions) => mysql.PoolCluster;
   readonly ConnectionConfig: new (options: string | mysql.ConnectionOptions) => ConnectionSettings;
   readonly Connection: {
@@ -49,12 +50,14 @@ export interface PoolSettings {
   readonly waitForConnections: boolean;
   /** How many callers may wait; 0 for any number. */
   readonly queueLimit: number;
+  readonly resetOnRelease?: boolean;
 }
 
 interface Ring<T> {
   readonly length: number;
   get(index: number): T | undefined;
   push(item: T): void;
+  pop(): T | undefined;
   unshift(item: T): void;
   removeOne(index: number): void;
 }
@@ -94,6 +97,8 @@ export interface Command extends EventEmitter {
 interface ConnectionPrivate {
   readonly stream: unknown;
   _pool?: mysql.Pool | null;
+  _released?: boolean;
+  lastActiveTime?: number;
   readonly _command: Command | null | undefined;
   readonly _closing?: boolean;
   readonly _commands: Ring<Command>;
@@ -214,6 +219,43 @@ export function queueLast(pool: mysql.Pool, callback: GetCallback): boolean {
   if (closed || !config.waitForConnections || config.queueLimit !== 0 || TRACED.hasSubscribers) return false;
   pool.emit('enqueue');
   queue.push(callback);
+  return true;
+}
+
+/**
+ * The caller gets the connection that was given back last, in a turn of its own, as with `getConnection`, which makes five
+ * functions on the way. False where there is none, or where that would do something else as well.
+ */
+export function lendFree(pool: mysql.Pool, callback: GetCallback): boolean {
+  const { _closed: closed, _freeConnections: free } = priv(pool);
+  const connection = closed || TRACED.hasSubscribers ? undefined : free.pop();
+  if (connection === undefined) return false;
+  pool.emit('acquire', connection);
+  process.nextTick(lend, callback, connection);
+  return true;
+}
+
+function lend(callback: GetCallback, connection: mysql.PoolConnection): void {
+  inner(connection)._released = false;
+  callback(null, connection);
+}
+
+/** As with `release`, on the shortest way. False where that would do something else as well. */
+export function passOn(driver: Driver, pool: mysql.Pool, connection: mysql.PoolConnection): boolean {
+  const own = inner(connection);
+  const { config, _closed: closed, _freeConnections: free, _connectionQueue: queue } = priv(pool);
+  const { release } = driver.PoolConnection.prototype;
+  const isStock = connection.release === release && !config.resetOnRelease;
+  if (!isStock || closed || own._pool !== pool || own._released === true || hasTimedOut(connection)) return false;
+  own._released = true;
+  const next = queue.length > 0 ? queue.shift() : undefined;
+  if (next !== undefined) {
+    process.nextTick(lend, next, connection);
+  } else {
+    own.lastActiveTime = Date.now();
+    free.push(connection);
+    pool.emit('release', connection);
+  }
   return true;
 }
 

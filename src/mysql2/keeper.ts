@@ -27,6 +27,7 @@ import {
   isClosed,
   isFull,
   isRemoved,
+  passOn,
   newestConnection,
   onReturned,
   quit,
@@ -61,6 +62,7 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #endpoint: Endpoint;
   readonly #pool: mysql.Pool;
+  readonly #releaseConnection: mysql.Pool['releaseConnection'];
   readonly #connections: Connections;
   readonly #handOut: HandOut;
   readonly #waiters: Waiters;
@@ -88,6 +90,7 @@ export class Keeper {
     this.#options = options;
     this.#endpoint = endpoint;
     this.#pool = pool;
+    this.#releaseConnection = pool.releaseConnection;
     this.#connections = new Connections({
       driver,
       pool,
@@ -162,6 +165,19 @@ export class Keeper {
   /** Who comes within the call was served before, and lost its connection. */
   ahead<T>(call: () => T): T {
     return this.#waiters.ahead(call);
+  }
+
+  /** The lease of a statement is over: `connection.release()`, and no more than there is to it. */
+  giveBack(connection: mysql.PoolConnection): void {
+    const socket = this.#connections.socketOf(connection);
+    const isCalm = this.#pending.size === 0 && !this.#pause.on && !this.statements.isAsking && !this.#isReleasePatched;
+    const isPlain = isCalm && socket !== undefined && !this.#connections.mustPart(connection, socket);
+    if (!isPlain || !passOn(this.#options.driver, this.#pool, connection)) connection.release();
+  }
+
+  /** An application's own way to give connections back sees them all. */
+  get #isReleasePatched(): boolean {
+    return this.#pool.releaseConnection !== this.#releaseConnection;
   }
 
   /** `pool.releaseConnection`. */

@@ -122,7 +122,7 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
       this.#runSide = {
         driver,
         pool: this as unknown as mysql.Pool,
-        statements: this.#keeper.statements,
+        keeper: this.#keeper,
         failed: (statement, error, told) => replayer.failed(statement, error, told),
       };
       const prober = new Mysql2Prober(driver, config.connectionConfig, failover.probeTimeoutMillis);
@@ -237,8 +237,7 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
         ownFormat: settingsOf(this as unknown as mysql.Pool).connectionConfig.queryFormat !== undefined,
         run: (given, told) => {
           const pool = this as unknown as mysql.Pool;
-          const { statements } = keeper;
-          const side: RunSide = { driver, pool, statements, failed: (_, error) => told(error) };
+          const side: RunSide = { driver, pool, keeper, failed: (_, error) => told(error) };
           keeper.ahead(() => run(side, given, told));
         },
       });

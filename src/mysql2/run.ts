@@ -2,13 +2,13 @@ import type * as mysql from 'mysql2';
 import { callerNow, internally, tellCaller } from '../async-context.js';
 import { isMaybeReadOnly } from '../outcome/mysql.js';
 import { type Command, createQuery, type Driver, type GetCallback, type ResultCallback } from './internals.js';
+import type { Keeper } from './keeper.js';
 import type { Given } from './replayer.js';
-import type { Statements } from './statements.js';
 
 export interface RunSide {
   readonly driver: Driver;
   readonly pool: mysql.Pool;
-  readonly statements: Statements<mysql.PoolConnection>;
+  readonly keeper: Pick<Keeper, 'statements' | 'giveBack'>;
   /** The statement failed; its caller has not been told. */
   failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void;
 }
@@ -22,7 +22,7 @@ type Statement = Omit<Given, 'sent'>;
  * @param told runs in the context of this call
  */
 export function run(
-  { driver, pool, statements, failed }: RunSide,
+  { driver, pool, keeper, failed }: RunSide,
   given: Statement,
   told: ResultCallback,
 ): mysql.Query | undefined {
@@ -34,19 +34,21 @@ export function run(
     // mysql2 tells twice of a connection that is lost after a time-out, or while a statement is being prepared.
     if (failure !== null || error === null) return;
     failure = error;
-    failed({ ...given, sent: () => query?.sql }, error, (...result) => tellCaller(caller, told, ...result));
+    failed({ ...given, sent: () => query?.sql }, error, (said, rows, fields) =>
+      tellCaller(caller, told, said, rows, fields),
+    );
   };
   const tell: ResultCallback = (error, rows, fields) => {
     if (error == null) return tellCaller(caller, told, error, rows, fields);
     // Until then the driver itself refuses it.
     if (connection === undefined || command === undefined) return fail(error);
-    statements.failed(connection, command as Command, fail, error);
+    keeper.statements.failed(connection, command as Command, fail, error);
   };
   const query = given.method === 'query' ? createQuery(driver, pool, given.sql, given.values, tell) : undefined;
   const lease: GetCallback = (error, leased) => {
     if (error != null) return fail(error);
     connection = leased;
-    const onEnd = giveBackOnce(leased, () => failure);
+    const onEnd = giveBackOnce(keeper, leased, () => failure);
     try {
       command = internally(begin, leased, query ?? given, tell);
       command.on('end', onEnd);
@@ -72,13 +74,17 @@ function begin(connection: mysql.PoolConnection, what: mysql.Query | Statement, 
 }
 
 /** The statement ends a second time if its reply comes after a time-out. */
-function giveBackOnce(connection: mysql.PoolConnection, failure: () => Error | null): () => void {
+function giveBackOnce(
+  keeper: RunSide['keeper'],
+  connection: mysql.PoolConnection,
+  failure: () => Error | null,
+): () => void {
   let ended = false;
   return () => {
     if (ended) return;
     ended = true;
     const error = failure();
     if (error !== null && isMaybeReadOnly(error)) connection.destroy();
-    else connection.release();
+    else keeper.giveBack(connection);
   };
 }

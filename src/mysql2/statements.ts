@@ -74,9 +74,14 @@ export class Statements<C extends mysql.Connection> {
     this.#failed(connection, command, told, error);
   }
 
+  /** Is any server asked what its refusal meant? */
+  get isAsking(): boolean {
+    return this.#asking.size > 0;
+  }
+
   /** A release while the server is being asked; it follows the answer. */
   holds(connection: C): boolean {
-    const asking = this.#asking.size === 0 ? undefined : this.#asking.get(connection);
+    const asking = this.isAsking ? this.#asking.get(connection) : undefined;
     if (asking === undefined) return false;
     asking.released = true;
     return true;

@@ -35,6 +35,8 @@ export class TrackedSocket extends RedialSocket {
   #callOffTimer: () => void = () => {};
   /** The application, or we, closed it: its end is no news of the server. */
   #askedToClose = false;
+  /** `destroyed` is asked with every statement, and costs net two getters of its streams' states. */
+  #gone = false;
   #connection: Connection | null = null;
   #handshake = false;
   #lastError: unknown = null;
@@ -77,7 +79,7 @@ export class TrackedSocket extends RedialSocket {
   /** Does it lead to where the name points? One is open only at a present address, and leaves in the turn of a move. */
   get isCurrent(): boolean {
     const { kind } = this.#state;
-    return !this.destroyed && (kind === 'open' || (kind === 'handshake' && this.#host.has(this.#state.address)));
+    return !this.#gone && (kind === 'open' || (kind === 'handshake' && this.#host.has(this.#state.address)));
   }
 
   /** The addresses that it failed to reach, each with its last failure. */
@@ -129,6 +131,7 @@ export class TrackedSocket extends RedialSocket {
     this.#tried.clear();
     this.#failures.clear();
     this.#askedToClose = false;
+    this.#gone = false;
     this.#host.add(this);
     this.#next();
   }
@@ -140,6 +143,7 @@ export class TrackedSocket extends RedialSocket {
 
   override destroy(error?: Error): this {
     if (this.isEndOfAttempt(error)) return super.destroy(error);
+    this.#gone = true;
     if (isConnecting(this.#state)) {
       this.#leaveGate();
       this.#state = { kind: 'closed', address: null };

@@ -9,17 +9,13 @@ import { end, lease as leaseOf, onServers, onServersWith, settled, startServers 
 let lab: Lab;
 let pool: mysql2.Pool;
 const driver = mysql2 as unknown as internals.Driver;
+const configOf = (): mysql2.PoolOptions => ({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection });
 const lease = (): Promise<mysql2.PoolConnection> => leaseOf(pool as never);
 
 onServers('the private members of mysql2', () => {
   beforeAll(async () => {
     lab = await startServers({ hosts: 1 });
-    pool = mysql2.createPool({
-      host: lab.hosts[0]!.address,
-      port: lab.port,
-      ...lab.connection,
-      connectionLimit: 2,
-    });
+    pool = mysql2.createPool({ ...configOf(), connectionLimit: 2 });
   }, 60_000);
   afterAll(async () => {
     await end(pool as never);
@@ -47,12 +43,7 @@ onServers('the private members of mysql2', () => {
   });
 
   it('_connectionQueue: or callers would not be served after a failover, nor fail at their deadline', async () => {
-    const other = mysql2.createPool({
-      host: lab.hosts[0]!.address,
-      port: lab.port,
-      ...lab.connection,
-      connectionLimit: 1,
-    });
+    const other = mysql2.createPool({ ...configOf(), connectionLimit: 1 });
     const queue: internals.GetCallback[] = [];
     internals.installQueue(other, queue);
     const held = await leaseOf(other as never);
@@ -130,7 +121,7 @@ onServers('the private members of mysql2', () => {
   it.each([false, true])(
     'addCommand, the commands’ emit and _notifyError, compressed: %s: or nobody would hear of what failed',
     async (compress) => {
-      const other = mysql2.createPool({ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection, compress });
+      const other = mysql2.createPool({ ...configOf(), compress });
       const connection = await leaseOf(other as never);
       const seen: unknown[] = [];
       const heard: unknown[] = [];
@@ -173,10 +164,7 @@ onServers('the private members of mysql2', () => {
 
   onServersWith('COM_RESET_CONNECTION', '_handleSuccessfulRelease:', () => {
     it('or a pause would not hear of a connection that comes back once it was reset', async () => {
-      const other = mysql2.createPool({
-        ...{ host: lab.hosts[0]!.address, port: lab.port, ...lab.connection },
-        ...{ connectionLimit: 1, resetOnRelease: true },
-      });
+      const other = mysql2.createPool({ ...configOf(), connectionLimit: 1, resetOnRelease: true });
       const returned: boolean[] = [];
       const connection = await leaseOf(other as never);
       const leave = internals.onReturned(other, () => returned.push(internals.hasFree(other)));
@@ -225,6 +213,57 @@ onServers('the private members of mysql2', () => {
     channel.subscribe(traced);
     expect(queues({})).toBe(false);
     channel.unsubscribe(traced);
+  });
+
+  it('_freeConnections and _released: or a free connection would be lent in another way than mysql2’s', async () => {
+    const other = mysql2.createPool({ ...configOf(), connectionLimit: 2 });
+    const [first, second] = [await leaseOf(other as never), await leaseOf(other as never)];
+    first.release();
+    second.release();
+    const told: unknown[] = [];
+    other.on('acquire', (connection) => told.push(connection));
+    const ours = new Promise<mysql2.PoolConnection>((resolve) => {
+      expect(internals.lendFree(other, (_, connection) => resolve(connection))).toBe(true);
+    });
+    expect(told).toEqual([second]);
+    const theirs = leaseOf(other as never);
+    expect(await ours).toBe(second);
+    expect(await theirs).toBe(first);
+    expect(internals.lendFree(other, () => {})).toBe(false);
+    second.release();
+    expect(internals.isFree(other, second)).toBe(true);
+    first.release();
+    const traced = (): void => {};
+    const channel = tracingChannel('mysql2:pool:connect').asyncEnd;
+    channel.subscribe(traced);
+    expect(internals.lendFree(other, () => {})).toBe(false);
+    channel.unsubscribe(traced);
+    await end(other as never);
+    expect(internals.lendFree(other, () => {})).toBe(false);
+  });
+
+  it('release and lastActiveTime: or the lease of a statement would end in another way than mysql2’s', async () => {
+    const other = mysql2.createPool({ ...configOf(), connectionLimit: 1 });
+    const connection = await leaseOf(other as never);
+    const told: unknown[] = [];
+    other.on('release', (released) => told.push(released));
+    const before = Date.now();
+    expect(internals.passOn(driver, other, connection)).toBe(true);
+    expect([told, internals.isFree(other, connection)]).toEqual([[connection], true]);
+    expect((connection as unknown as { lastActiveTime: number }).lastActiveTime).toBeGreaterThanOrEqual(before);
+    expect(internals.passOn(driver, other, connection)).toBe(false);
+    await leaseOf(other as never);
+    const next = leaseOf(other as never);
+    expect(internals.passOn(driver, other, connection)).toBe(true);
+    expect([await next, told.length]).toEqual([connection, 1]);
+    connection.release();
+    expect(told.length).toBe(2);
+    await leaseOf(other as never);
+    connection.release = () => {};
+    expect(internals.passOn(driver, other, connection)).toBe(false);
+    delete (connection as { release?: unknown }).release;
+    await end(other as never);
+    expect(internals.passOn(driver, other, connection)).toBe(false);
   });
 
   it('stream: or a transaction that is broken off would leave its statement running', async () => {

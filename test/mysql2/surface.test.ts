@@ -23,6 +23,19 @@ import {
   startServers,
 } from './support.js';
 
+/** What an application that looks for leaks does. */
+function wrap<K extends string>(
+  owner: { [key in K]: (...args: never[]) => unknown },
+  method: K,
+  told: () => void,
+): void {
+  const stock = owner[method];
+  owner[method] = (...args) => {
+    told();
+    return stock.apply(owner, args);
+  };
+}
+
 describe('the exports of eip-pool/mysql2', () => {
   it('are those of mysql2, with what connects replaced', () => {
     const makers = ['createPool', 'createPoolCluster', 'createConnection'];
@@ -139,6 +152,21 @@ onServers('what mysql2 does, on a pool that follows', () => {
     await end(ended);
     expect(await told(ended, ['query', 'select 1'])).toEqual([undefined, 'Pool is closed.', null]);
     expect(await told(ended, ['execute', 'select 1'])).toEqual([undefined, 'Pool is closed.', null]);
+  });
+
+  it.each([
+    [
+      'a connection',
+      (pool: named.Pool, told: () => void) => pool.on('connection', (made) => wrap(made, 'release', told)),
+    ],
+    ['the pool', (pool: named.Pool, told: () => void) => wrap(pool, 'releaseConnection', told)],
+  ])('an application’s own way of giving back, on %s, sees the lease of each statement end', async (_, patch) => {
+    const pool = callbackPool({ connectionLimit: 1 });
+    const told = vi.fn();
+    patch(pool, told);
+    await Promise.all([1, 2, 3].map((n) => pool.promise().query('select ?', [n])));
+    await pool.promise().execute('select 4');
+    expect(told).toHaveBeenCalledTimes(4);
   });
 
   it('execute keeps its prepared statements on each connection', async () => {
