@@ -4,7 +4,7 @@ import type { Endpoint } from '../sockets/endpoint.js';
 import { isQuiet } from '../sockets/watch.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import type { Connections } from './connections.js';
-import { type GetCallback, lendFree, queueLast } from './internals.js';
+import { type Caller, callbackOf, type GetCallback, lendFree, queueLast } from './internals.js';
 
 export interface HandOutSide {
   readonly pool: mysql.Pool;
@@ -35,10 +35,15 @@ export class HandOut {
   }
 
   /** For one who has to wait for nothing but his turn: he gets what somebody gives back. */
-  inTurn(callback: GetCallback): void {
-    const token: GetCallback = (error, connection) =>
+  inTurn(caller: Caller): void {
+    const token = typeof caller === 'function' ? this.checked(caller) : caller;
+    if (!queueLast(this.#side.pool, token)) this.#side.stock(this.checked(callbackOf(caller)));
+  }
+
+  /** For mysql2, which gives what somebody has given back a turn later. */
+  checked(callback: GetCallback): GetCallback {
+    return (error, connection) =>
       error == null ? this.#checkGivenBack(callback, connection) : callback(error, connection);
-    if (!queueLast(this.#side.pool, token)) this.#side.stock(token);
   }
 
   #checkFree(callback: GetCallback, connection: mysql.PoolConnection): void {

@@ -12,6 +12,21 @@ import type { TrackedSocket } from '../sockets/tracked-socket.js';
 
 export type GetCallback = (error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection) => void;
 
+/** A statement of the pool's own, which gets a connection for itself. */
+export interface Leasing {
+  /** As of `getConnection`. */
+  readonly lease: GetCallback;
+  /** Takes a connection in the midst of what another statement on it comes to. */
+  begin(connection: mysql.PoolConnection): void;
+}
+
+/** Who waits for a connection. */
+export type Caller = GetCallback | Leasing;
+
+export function callbackOf(caller: Caller): GetCallback {
+  return typeof caller === 'function' ? caller : caller.lease;
+}
+
 /** What mysql2 exports and its types do not tell. */
 export interface Driver {
   readonly Pool: new (options: { config: PoolSettings }) => mysql.Pool;
@@ -65,7 +80,7 @@ interface Ring<T> {
 /** What mysql2 needs of the queue of callers. */
 export interface CallerQueue {
   readonly length: number;
-  push(callback: GetCallback): void;
+  push(caller: Caller): void;
   shift(): GetCallback | undefined;
 }
 
@@ -214,11 +229,11 @@ const TRACED = tracingChannel('mysql2:pool:connect');
  * The caller comes to the end of the queue, as with `getConnection` of a full pool, which makes three functions on the
  * way. False where that would do something else as well.
  */
-export function queueLast(pool: mysql.Pool, callback: GetCallback): boolean {
+export function queueLast(pool: mysql.Pool, caller: Caller): boolean {
   const { config, _closed: closed, _connectionQueue: queue } = priv(pool);
   if (closed || !config.waitForConnections || config.queueLimit !== 0 || TRACED.hasSubscribers) return false;
   pool.emit('enqueue');
-  queue.push(callback);
+  queue.push(caller);
   return true;
 }
 
@@ -235,28 +250,32 @@ export function lendFree(pool: mysql.Pool, callback: GetCallback): boolean {
   return true;
 }
 
+/** The caller gets a connection that was given back, in a turn of its own. */
+export function lendNext(callback: GetCallback, connection: mysql.PoolConnection): void {
+  inner(connection)._released = true;
+  process.nextTick(lend, callback, connection);
+}
+
 function lend(callback: GetCallback, connection: mysql.PoolConnection): void {
   inner(connection)._released = false;
   callback(null, connection);
 }
 
-/** As with `release`, on the shortest way. False where that would do something else as well. */
-export function passOn(driver: Driver, pool: mysql.Pool, connection: mysql.PoolConnection): boolean {
+/** Does `release` of this lease come to no more than that somebody else may have the connection? */
+export function isPlainLease(driver: Driver, pool: mysql.Pool, connection: mysql.PoolConnection): boolean {
+  const { config, _closed: closed } = priv(pool);
+  const { _pool: of, _released: released } = inner(connection);
+  if (config.resetOnRelease || connection.release !== driver.PoolConnection.prototype.release) return false;
+  return !closed && of === pool && released !== true && !hasTimedOut(connection);
+}
+
+/** Nobody waits for a connection that was given back. */
+export function setFree(pool: mysql.Pool, connection: mysql.PoolConnection): void {
   const own = inner(connection);
-  const { config, _closed: closed, _freeConnections: free, _connectionQueue: queue } = priv(pool);
-  const { release } = driver.PoolConnection.prototype;
-  const isStock = connection.release === release && !config.resetOnRelease;
-  if (!isStock || closed || own._pool !== pool || own._released === true || hasTimedOut(connection)) return false;
   own._released = true;
-  const next = queue.length > 0 ? queue.shift() : undefined;
-  if (next !== undefined) {
-    process.nextTick(lend, next, connection);
-  } else {
-    own.lastActiveTime = Date.now();
-    free.push(connection);
-    pool.emit('release', connection);
-  }
-  return true;
+  own.lastActiveTime = Date.now();
+  priv(pool)._freeConnections.push(connection);
+  pool.emit('release', connection);
 }
 
 /** Whether there is a connection for a caller, or room for one. */

@@ -1,4 +1,5 @@
 import type * as mysql from 'mysql2';
+import { internally } from '../async-context.js';
 import type { Address } from '../endpoint/address.js';
 import { isEipPoolError } from '../errors.js';
 import { Admission } from '../failover/admission.js';
@@ -17,6 +18,8 @@ import { HandOut } from './hand-out.js';
 import { followHandshake } from './handshake.js';
 import {
   bindCommands,
+  type Caller,
+  callbackOf,
   counts,
   type Driver,
   type GetCallback,
@@ -26,11 +29,14 @@ import {
   isBusy,
   isClosed,
   isFull,
+  isPlainLease,
   isRemoved,
-  passOn,
+  type Leasing,
+  lendNext,
   newestConnection,
   onReturned,
   quit,
+  setFree,
   settingsOf,
   takeOut,
 } from './internals.js';
@@ -62,7 +68,8 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #endpoint: Endpoint;
   readonly #pool: mysql.Pool;
-  readonly #releaseConnection: mysql.Pool['releaseConnection'];
+  /** The pool's own ways; an application may put others in their places. */
+  readonly #own: Pick<mysql.Pool, 'getConnection' | 'releaseConnection'>;
   readonly #connections: Connections;
   readonly #handOut: HandOut;
   readonly #waiters: Waiters;
@@ -90,7 +97,7 @@ export class Keeper {
     this.#options = options;
     this.#endpoint = endpoint;
     this.#pool = pool;
-    this.#releaseConnection = pool.releaseConnection;
+    this.#own = { getConnection: pool.getConnection, releaseConnection: pool.releaseConnection };
     this.#connections = new Connections({
       driver,
       pool,
@@ -108,7 +115,11 @@ export class Keeper {
       get: (callback) => this.get(callback),
       again: (callback) => this.#again(this.#waiters.makeFirst(callback)),
     });
-    this.#waiters = new Waiters(pool, (waiter, error, connection) => this.#serve(waiter, undefined, error, connection));
+    this.#waiters = new Waiters(
+      pool,
+      (waiter, error, connection) => this.#serve(waiter, undefined, error, connection),
+      (lease) => this.#handOut.checked(lease),
+    );
     this.#leave = endpoint.neededWhile(() => this.#waiters.count > 0);
     const expire = (waiter: Waiter, waitedMillis: number): void => this.#expire(waiter, waitedMillis);
     this.#deadlines = new AcquireDeadlines(endpoint.clock, failover.deadlineMillis, expire);
@@ -142,18 +153,18 @@ export class Keeper {
     return true;
   }
 
-  /** `pool.getConnection`. */
-  get(callback: GetCallback): void {
+  /** `pool.getConnection`, also for a statement. */
+  get(caller: Caller): void {
     // This is every query's path: some looks, and the driver.
-    if (this.#waiters.isEntering) this.#getMeanwhile(callback);
-    else if (hasFree(this.#pool) && !this.#pause.on) this.#handOut.free(callback);
-    else if (this.#isMerelyBusy && this.#waiters.of(callback) === undefined) this.#handOut.inTurn(callback);
-    else this.#wait(callback);
+    if (this.#waiters.isEntering) this.#getMeanwhile(caller);
+    else if (hasFree(this.#pool) && !this.#pause.on) this.#handOut.free(callbackOf(caller));
+    else if (this.#isMerelyBusy && this.#waiters.of(caller) === undefined) this.#handOut.inTurn(caller);
+    else this.#wait(callbackOf(caller));
   }
 
   /** For a listener's own caller, while mysql2 is asked for another one. */
-  #getMeanwhile(callback: GetCallback): void {
-    this.#waiters.enter(null, () => this.get(callback));
+  #getMeanwhile(caller: Caller): void {
+    this.#waiters.enter(null, () => this.get(caller));
   }
 
   /** Is his turn all that a caller has to wait for? */
@@ -167,17 +178,31 @@ export class Keeper {
     return this.#waiters.ahead(call);
   }
 
-  /** The lease of a statement is over: `connection.release()`, and no more than there is to it. */
-  giveBack(connection: mysql.PoolConnection): void {
-    const socket = this.#connections.socketOf(connection);
-    const isCalm = this.#pending.size === 0 && !this.#pause.on && !this.statements.isAsking && !this.#isReleasePatched;
-    const isPlain = isCalm && socket !== undefined && !this.#connections.mustPart(connection, socket);
-    if (!isPlain || !passOn(this.#options.driver, this.#pool, connection)) connection.release();
+  /** For a statement: `pool.getConnection`, which an application may have put in place. */
+  lend(statement: Leasing): void {
+    if (this.#pool.getConnection === this.#own.getConnection) this.get(statement);
+    else internally(askFor, this.#pool, statement.lease);
   }
 
-  /** An application's own way to give connections back sees them all. */
-  get #isReleasePatched(): boolean {
-    return this.#pool.releaseConnection !== this.#releaseConnection;
+  /**
+   * Its lease is over: `connection.release()`, and no more than there is to it. Who waits for the connection, and is a
+   * statement too, begins in this turn.
+   */
+  giveBack(connection: mysql.PoolConnection): void {
+    if (!this.#isPlain(connection)) return connection.release();
+    const next = this.#waiters.takeFirst();
+    if (next === undefined) setFree(this.#pool, connection);
+    else if (typeof next === 'function') lendNext(next, connection);
+    else next.begin(connection);
+  }
+
+  /** Is a lease that ends nothing but a connection for the next one? */
+  #isPlain(connection: mysql.PoolConnection): boolean {
+    const socket = this.#connections.socketOf(connection);
+    if (socket === undefined || this.#connections.mustPart(connection, socket) || this.#endpoint.slept) return false;
+    const isCalm = this.#pending.size === 0 && !this.#pause.on && !this.statements.isAsking;
+    const isOwn = this.#pool.releaseConnection === this.#own.releaseConnection;
+    return isCalm && isOwn && isPlainLease(this.#options.driver, this.#pool, connection);
   }
 
   /** `pool.releaseConnection`. */
@@ -496,4 +521,8 @@ export class Keeper {
       this.#pulse();
     });
   }
+}
+
+function askFor(pool: mysql.Pool, callback: GetCallback): void {
+  pool.getConnection(callback);
 }

@@ -1,14 +1,21 @@
 import type * as mysql from 'mysql2';
 import { callerNow, internally, tellCaller } from '../async-context.js';
 import { isMaybeReadOnly } from '../outcome/mysql.js';
-import { type Command, createQuery, type Driver, type GetCallback, type ResultCallback } from './internals.js';
+import {
+  type Command,
+  createQuery,
+  type Driver,
+  type GetCallback,
+  type Leasing,
+  type ResultCallback,
+} from './internals.js';
 import type { Keeper } from './keeper.js';
 import type { Given } from './replayer.js';
 
 export interface RunSide {
   readonly driver: Driver;
   readonly pool: mysql.Pool;
-  readonly keeper: Pick<Keeper, 'statements' | 'giveBack'>;
+  readonly keeper: Pick<Keeper, 'statements' | 'lend' | 'giveBack'>;
   /** The statement failed; its caller has not been told. */
   failed(given: Given, error: NodeJS.ErrnoException, told: ResultCallback): void;
 }
@@ -17,74 +24,100 @@ export interface RunSide {
 type Statement = Omit<Given, 'sent'>;
 
 /**
- * `pool.query` and `pool.execute` for a caller with a callback: a lease that ends with its statement. It does what
- * mysql2's do; those listen with `once`, which costs a statement as much as all that this library adds to it.
+ * `pool.query` and `pool.execute` for a caller with a callback. They do what mysql2's do; those listen with `once`, which
+ * costs a statement as much as all that this library adds to it.
  * @param told runs in the context of this call
  */
-export function run(
-  { driver, pool, keeper, failed }: RunSide,
-  given: Statement,
-  told: ResultCallback,
-): mysql.Query | undefined {
-  const caller = callerNow();
-  let connection: mysql.PoolConnection | undefined;
-  let command: mysql.Query | undefined;
-  let failure: NodeJS.ErrnoException | null = null;
-  const fail: ResultCallback = (error) => {
-    // mysql2 tells twice of a connection that is lost after a time-out, or while a statement is being prepared.
-    if (failure !== null || error === null) return;
-    failure = error;
-    failed({ ...given, sent: () => query?.sql }, error, (said, rows, fields) =>
-      tellCaller(caller, told, said, rows, fields),
-    );
-  };
-  const tell: ResultCallback = (error, rows, fields) => {
-    if (error == null) return tellCaller(caller, told, error, rows, fields);
-    // Until then the driver itself refuses it.
-    if (connection === undefined || command === undefined) return fail(error);
-    keeper.statements.failed(connection, command as Command, fail, error);
-  };
-  const query = given.method === 'query' ? createQuery(driver, pool, given.sql, given.values, tell) : undefined;
-  const lease: GetCallback = (error, leased) => {
-    if (error != null) return fail(error);
-    connection = leased;
-    const onEnd = giveBackOnce(keeper, leased, () => failure);
-    try {
-      command = internally(begin, leased, query ?? given, tell);
-      command.on('end', onEnd);
-    } catch (thrown) {
-      leased.release();
-      // The driver refused the statement or its values; or the caller's own callback threw, which is the caller's.
-      if (failure !== null) throw thrown;
-      fail(thrown as Error);
-    }
-  };
-  internally(lend, pool, lease);
-  return query;
+export function run(side: RunSide, given: Statement, told: ResultCallback): mysql.Query | undefined {
+  const running = new Run(side, given, told);
+  side.keeper.lend(running);
+  return running.query;
 }
 
-function lend(pool: mysql.Pool, lease: GetCallback): void {
-  pool.getConnection(lease);
+/**
+ * A lease that ends with its statement. It comes with every statement: what it has to remember is in one object, and
+ * what is called back are three functions.
+ */
+class Run implements Leasing {
+  readonly #side: RunSide;
+  readonly #given: Statement;
+  readonly #told: ResultCallback;
+  readonly #caller: ReturnType<typeof callerNow> = callerNow();
+  /** Undefined for one that is prepared first. */
+  readonly query: mysql.Query | undefined;
+  #connection: mysql.PoolConnection | null = null;
+  #command: Command | null = null;
+  #failure: NodeJS.ErrnoException | null = null;
+  /** The statement ends a second time if its reply comes after a time-out. */
+  #ended = false;
+
+  constructor(side: RunSide, given: Statement, told: ResultCallback) {
+    this.#side = side;
+    this.#given = given;
+    this.#told = told;
+    const { driver, pool } = side;
+    this.query = given.method === 'query' ? createQuery(driver, pool, given.sql, given.values, this.#tell) : undefined;
+  }
+
+  readonly lease: GetCallback = (error, connection) => {
+    if (error != null) return this.#fail(error);
+    try {
+      this.#begin(connection);
+    } catch (thrown) {
+      this.#refused(connection, thrown as Error);
+    }
+  };
+
+  begin(connection: mysql.PoolConnection): void {
+    try {
+      this.#begin(connection);
+    } catch (thrown) {
+      process.nextTick(() => this.#refused(connection, thrown as Error));
+    }
+  }
+
+  #begin(connection: mysql.PoolConnection): void {
+    this.#connection = connection;
+    const command = internally(begin, connection, this.query ?? this.#given, this.#tell);
+    this.#command = command as unknown as Command;
+    command.on('end', this.#onEnd);
+  }
+
+  /** The driver refused the statement or its values; or the caller's own callback threw, which is the caller's. */
+  #refused(connection: mysql.PoolConnection, thrown: Error): void {
+    connection.release();
+    if (this.#failure !== null) throw thrown;
+    this.#fail(thrown);
+  }
+
+  readonly #tell: ResultCallback = (error, rows, fields) => {
+    if (error == null) return tellCaller(this.#caller, this.#told, error, rows, fields);
+    // Until then the driver itself refuses it.
+    if (this.#connection === null || this.#command === null) return this.#fail(error);
+    const fail: ResultCallback = (failure) => this.#fail(failure);
+    this.#side.keeper.statements.failed(this.#connection, this.#command, fail, error);
+  };
+
+  #fail(error: NodeJS.ErrnoException | null): void {
+    // mysql2 tells twice of a connection that is lost after a time-out, or while a statement is being prepared.
+    if (this.#failure !== null || error === null) return;
+    this.#failure = error;
+    this.#side.failed({ ...this.#given, sent: () => this.query?.sql }, error, (said, rows, fields) =>
+      tellCaller(this.#caller, this.#told, said, rows, fields),
+    );
+  }
+
+  readonly #onEnd = (): void => {
+    if (this.#ended) return;
+    this.#ended = true;
+    const connection = this.#connection!;
+    if (this.#failure !== null && isMaybeReadOnly(this.#failure)) connection.destroy();
+    else this.#side.keeper.giveBack(connection);
+  };
 }
 
 /** A query as it is; another statement is prepared first. */
 function begin(connection: mysql.PoolConnection, what: mysql.Query | Statement, tell: ResultCallback): mysql.Query {
   if (!('method' in what)) return connection.query(what);
   return connection.execute(what.sql as string, what.values as mysql.ExecuteValues, tell as never);
-}
-
-/** The statement ends a second time if its reply comes after a time-out. */
-function giveBackOnce(
-  keeper: RunSide['keeper'],
-  connection: mysql.PoolConnection,
-  failure: () => Error | null,
-): () => void {
-  let ended = false;
-  return () => {
-    if (ended) return;
-    ended = true;
-    const error = failure();
-    if (error !== null && isMaybeReadOnly(error)) connection.destroy();
-    else keeper.giveBack(connection);
-  };
 }

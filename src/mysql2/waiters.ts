@@ -1,5 +1,5 @@
 import { type Waiter as Queued, WaiterQueue } from '../failover/waiter-queue.js';
-import { type CallerQueue, type GetCallback, installQueue } from './internals.js';
+import { type Caller, type CallerQueue, type GetCallback, installQueue } from './internals.js';
 import type * as mysql from 'mysql2';
 
 /** One caller for whom there was no connection at once. */
@@ -37,15 +37,22 @@ interface Token extends GetCallback {
 export class Waiters implements CallerQueue {
   /** mysql2 has something for the caller. */
   readonly #serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void;
+  /** What mysql2 calls for a statement. */
+  readonly #checked: (lease: GetCallback) => GetCallback;
   readonly #queue: WaiterQueue<Waiter> = new WaiterQueue();
   /** mysql2's own queue, for those who have just come; they stand behind all others. */
-  readonly #latest: CallerQueue;
+  readonly #latest: { readonly length: number; push(caller: Caller): void; shift(): Caller | undefined };
   #entering: Waiter | null = null;
   /** While it is on, mysql2 finds nobody here. */
   held: boolean = false;
 
-  constructor(pool: mysql.Pool, serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void) {
+  constructor(
+    pool: mysql.Pool,
+    serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void,
+    checked: (lease: GetCallback) => GetCallback,
+  ) {
     this.#serve = serve;
+    this.#checked = checked;
     this.#latest = installQueue(pool, this);
   }
 
@@ -55,10 +62,10 @@ export class Waiters implements CallerQueue {
   }
 
   /** For mysql2. */
-  push(callback: Token): void {
+  push(caller: Caller): void {
     const waiter = this.#entering;
-    if (waiter === null) return this.#come(callback);
-    waiter.token = callback;
+    if (waiter === null || typeof caller !== 'function') return this.#come(caller);
+    waiter.token = caller;
     waiter.token.waiter = waiter;
     this.#inOrder.queueAgain(waiter);
   }
@@ -85,7 +92,16 @@ export class Waiters implements CallerQueue {
   /** For mysql2. */
   shift(): GetCallback | undefined {
     if (this.held) return undefined;
-    return this.#queue.length === 0 ? this.#latest.shift() : this.#queue.shift()?.token;
+    return this.#queue.length > 0 ? this.#queue.shift()?.token : this.#tokenOf(this.#latest.shift());
+  }
+
+  /** Takes out whoever is the first: a statement as it is. */
+  takeFirst(): Caller | undefined {
+    return this.#queue.length === 0 && !this.held ? this.#latest.shift() : this.shift();
+  }
+
+  #tokenOf(caller: Caller | undefined): GetCallback | undefined {
+    return typeof caller === 'object' ? this.#checked(caller.lease) : caller;
   }
 
   get count(): number {
@@ -98,8 +114,8 @@ export class Waiters implements CallerQueue {
   }
 
   /** Undefined for a callback of the application's. */
-  of(callback: Token): Waiter | undefined {
-    return callback.waiter;
+  of(caller: Caller): Waiter | undefined {
+    return (caller as Token).waiter;
   }
 
   make(answer: GetCallback, scout: boolean = false): Waiter {
@@ -125,14 +141,16 @@ export class Waiters implements CallerQueue {
     return waiters;
   }
 
-  #come(callback: Token): void {
-    if (this.#queue.isAhead) this.#queue.push(new Waiter(callback));
-    else this.#latest.push(callback);
+  #come(caller: Caller): void {
+    if (this.#queue.isAhead) this.#queue.push(new Waiter(this.#tokenOf(caller)!));
+    else this.#latest.push(caller);
   }
 
   /** All of them in one queue, for whatever has to do with their order. */
   get #inOrder(): WaiterQueue<Waiter> {
-    for (let left = this.#latest.length; left > 0; left--) this.#queue.push(new Waiter(this.#latest.shift()!));
+    for (let left = this.#latest.length; left > 0; left--) {
+      this.#queue.push(new Waiter(this.#tokenOf(this.#latest.shift())!));
+    }
     return this.#queue;
   }
 

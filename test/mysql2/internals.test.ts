@@ -245,25 +245,28 @@ onServers('the private members of mysql2', () => {
   it('release and lastActiveTime: or the lease of a statement would end in another way than mysql2’s', async () => {
     const other = mysql2.createPool({ ...configOf(), connectionLimit: 1 });
     const connection = await leaseOf(other as never);
+    const isPlain = (): boolean => internals.isPlainLease(driver, other, connection);
     const told: unknown[] = [];
     other.on('release', (released) => told.push(released));
     const before = Date.now();
-    expect(internals.passOn(driver, other, connection)).toBe(true);
-    expect([told, internals.isFree(other, connection)]).toEqual([[connection], true]);
+    expect(isPlain()).toBe(true);
+    internals.setFree(other, connection);
+    expect([told, internals.isFree(other, connection), isPlain()]).toEqual([[connection], true, false]);
     expect((connection as unknown as { lastActiveTime: number }).lastActiveTime).toBeGreaterThanOrEqual(before);
-    expect(internals.passOn(driver, other, connection)).toBe(false);
     await leaseOf(other as never);
-    const next = leaseOf(other as never);
-    expect(internals.passOn(driver, other, connection)).toBe(true);
-    expect([await next, told.length]).toEqual([connection, 1]);
-    connection.release();
-    expect(told.length).toBe(2);
-    await leaseOf(other as never);
+    await new Promise<void>((resolve) => {
+      internals.lendNext(() => resolve(), connection);
+      expect(isPlain()).toBe(false);
+    });
+    expect([isPlain(), told.length]).toEqual([true, 1]);
     connection.release = () => {};
-    expect(internals.passOn(driver, other, connection)).toBe(false);
+    expect(isPlain()).toBe(false);
     delete (connection as { release?: unknown }).release;
+    connection.query({ sql: 'select sleep(1)', timeout: 1 }, () => {});
+    await expect.poll(isPlain).toBe(false);
+    connection.destroy();
+    expect(isPlain()).toBe(false);
     await end(other as never);
-    expect(internals.passOn(driver, other, connection)).toBe(false);
   });
 
   it('stream: or a transaction that is broken off would leave its statement running', async () => {

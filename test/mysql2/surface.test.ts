@@ -169,6 +169,22 @@ onServers('what mysql2 does, on a pool that follows', () => {
     expect(told).toHaveBeenCalledTimes(4);
   });
 
+  it('statements that the driver refuses when their turn comes fail in a turn of their own, and stop nobody', async () => {
+    const pool = callbackPool({ connectionLimit: 1 });
+    await pool.promise().query('select 1');
+    const refused = (value: unknown): Promise<unknown> =>
+      settled(pool.promise().execute('select ?', [value as string]));
+    const running = pool.promise().query('select 2 as n');
+    const queued = Array.from({ length: 2_000 }, () => refused(undefined));
+    const last = pool.promise().query('select 3 as n');
+    expect((await running)[0]).toEqual([{ n: 2 }]);
+    for (const result of await Promise.all(queued)) {
+      expect(result).toMatchObject({ error: { message: expect.stringContaining('undefined') as string } });
+    }
+    expect((await last)[0]).toEqual([{ n: 3 }]);
+    expect(countsOf(pool)).toMatchObject({ total: 1, idle: 1, waiting: 0 });
+  });
+
   it('execute keeps its prepared statements on each connection', async () => {
     const pool = callbackPool({ connectionLimit: 1 });
     const prepared = async (): Promise<number> => {

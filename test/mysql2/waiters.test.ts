@@ -10,8 +10,10 @@ function servedBy(waiters: Waiters, served: readonly string[]): readonly string[
 
 const make = (): { waiters: Waiters; served: string[]; join: (name: string) => void } => {
   const served: string[] = [];
-  const waiters = new Waiters({ _connectionQueue: [] } as unknown as mysql.Pool, (waiter, error, connection) =>
-    waiter.answer(error, connection),
+  const waiters = new Waiters(
+    { _connectionQueue: [] } as unknown as mysql.Pool,
+    (waiter, error, connection) => waiter.answer(error, connection),
+    (lease) => lease,
   );
   const join = (name: string): void => {
     const waiter = waiters.make(() => served.push(name));
