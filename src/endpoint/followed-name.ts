@@ -133,17 +133,24 @@ export abstract class FollowedName extends SafeEmitter<EndpointEvents> {
     return this.#schedule.slept;
   }
 
-  /** Asks once after that; resolves with an answer or without one, within `lookupTimeoutMillis`. */
+  /** Asks after that; resolves with an answer, or without one after `lookupTimeoutMillis`. */
   async wake(): Promise<void> {
-    const { intervalMillis, lookupTimeoutMillis } = this.options;
-    const ask = async (): Promise<void> => {
-      const asked = this.#askAll({ awaited: true, woken: true, withinMillis: intervalMillis });
-      await within(this.#clock, lookupTimeoutMillis, asked);
-      this.#schedule.watched();
-      this.#waking = undefined;
-    };
-    this.#waking ??= ask();
+    this.#waking ??= this.#wake();
     await this.#waking;
+  }
+
+  /** What fails at once, as without a file descriptor to ask with, may work before the time is over. */
+  async #wake(): Promise<void> {
+    const { intervalMillis, lookupTimeoutMillis, suspectIntervalMillis } = this.options;
+    const { signal } = this.#closing;
+    const endsAt = this.#clock.now() + lookupTimeoutMillis;
+    for (let left = lookupTimeoutMillis; left > 0 && !signal.aborted; left = endsAt - this.#clock.now()) {
+      const asked = this.#askAll({ awaited: true, woken: true, withinMillis: intervalMillis });
+      if (await within(this.#clock, left, asked)) break;
+      await pause(this.#clock, Math.min(suspectIntervalMillis, endsAt - this.#clock.now()), signal);
+    }
+    this.#schedule.watched();
+    this.#waking = undefined;
   }
 
   /**
@@ -271,14 +278,31 @@ export abstract class FollowedName extends SafeEmitter<EndpointEvents> {
   }
 }
 
-/** Resolves when the work is done, however it ended, or when the time is over. */
-async function within(clock: Clock, millis: number, work: Promise<unknown>): Promise<void> {
+/** Resolves when the work is done, however it ended, or when the time is over: to whether it was done. */
+async function within(clock: Clock, millis: number, work: Promise<unknown>): Promise<boolean> {
+  return await new Promise<boolean>((resolve) => {
+    const timer = clock.setAwaited(() => resolve(false), millis);
+    const end = (done: boolean): void => {
+      clock.clear(timer);
+      resolve(done);
+    };
+    work.then(
+      () => end(true),
+      () => end(false),
+    );
+  });
+}
+
+/** Over at once where that is aborted. */
+async function pause(clock: Clock, millis: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || millis <= 0) return;
   await new Promise<void>((resolve) => {
-    const timer = clock.setAwaited(resolve, millis);
     const end = (): void => {
       clock.clear(timer);
+      signal.removeEventListener('abort', end);
       resolve();
     };
-    work.then(end, end);
+    const timer = clock.setAwaited(end, millis);
+    signal.addEventListener('abort', end);
   });
 }

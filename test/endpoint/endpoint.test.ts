@@ -199,6 +199,20 @@ describe('a process that was suspended', () => {
     expect([followed.addresses, endpoint.slept]).toEqual([[A], false]);
   });
 
+  it('asks again within that time where the question fails at once, as without a file descriptor', async () => {
+    const followed = new Followed();
+    const { endpoint, source, clock } = followed;
+    await followed.start();
+    source.says = failed;
+    clock.suspend(60_000);
+    const woken = failureOf(endpoint.wake());
+    await clock.advance(500);
+    expect([woken.done, endpoint.slept]).toEqual([false, true]);
+    source.says = [B];
+    await clock.advance(100);
+    expect([woken.done, followed.addresses, endpoint.slept]).toEqual([true, [B], false]);
+  });
+
   it('has not slept when its watch is only a little late', async () => {
     const followed = new Followed();
     await followed.start();
