@@ -15,8 +15,16 @@ export class Trouble {
   }
 
   note(failures: ReadonlyMap<Address, unknown>, cause: unknown): void {
-    for (const [address, failure] of failures) this.#failures.set(address, failure);
-    if (cause != null) this.#cause = cause;
+    for (const [address, failure] of failures) this.#noteOne(address, failure);
+    if (cause == null || cause === this.#cause) return;
+    this.#cause = cause;
+    this.#told = null;
+  }
+
+  /** Each caller whose time is over tells of the attempt that was made for it, mostly what others have told before. */
+  #noteOne(address: Address, failure: unknown): void {
+    if (this.#failures.get(address) === failure) return;
+    this.#failures.set(address, failure);
     this.#told = null;
   }
 

@@ -230,11 +230,16 @@ const TRACED = tracingChannel('mysql2:pool:connect');
  * way. False where that would do something else as well.
  */
 export function queueLast(pool: mysql.Pool, caller: Caller): boolean {
-  const { config, _closed: closed, _connectionQueue: queue } = priv(pool);
-  if (closed || !config.waitForConnections || config.queueLimit !== 0 || TRACED.hasSubscribers) return false;
+  if (!takesPlaces(pool)) return false;
   pool.emit('enqueue');
-  queue.push(caller);
+  priv(pool)._connectionQueue.push(caller);
   return true;
+}
+
+/** Is a place in the queue all that a caller of a full pool gets? */
+export function takesPlaces(pool: mysql.Pool): boolean {
+  const { config, _closed: closed } = priv(pool);
+  return !closed && config.waitForConnections && config.queueLimit === 0 && !TRACED.hasSubscribers;
 }
 
 /**

@@ -38,6 +38,7 @@ import {
   quit,
   setFree,
   settingsOf,
+  takesPlaces,
   takeOut,
 } from './internals.js';
 import { askRole } from './role.js';
@@ -296,7 +297,16 @@ export class Keeper {
     if (refusal !== null) return process.nextTick(() => callback(refusal, undefined as never));
     const waiter = known ?? this.#waiters.make(callback);
     if (this.#pause.on) this.#hold(waiter);
+    else if (isFull(this.#pool) && takesPlaces(this.#pool)) this.#queue(waiter);
     else this.#enter(waiter);
+  }
+
+  /** There is no room for a connection of its own: in an outage very many come so. */
+  #queue(waiter: Waiter): void {
+    this.#pool.emit('enqueue');
+    this.#waiters.queueAgain(waiter);
+    if (!this.#connections.anyUsable) this.#bound();
+    this.#boundOne(waiter);
   }
 
   /** The place in the queue that one more caller would get; 0 if there is room for one more connection. */
@@ -313,8 +323,8 @@ export class Keeper {
   #enter(waiter: Waiter): void {
     let pending: Pending | undefined;
     this.#newSocket = null;
-    waiter.token = (error, connection) => this.#serve(waiter, pending, error, connection);
-    this.#waiters.enter(waiter, () => this.#options.get(waiter.token));
+    const token: GetCallback = (error, connection) => this.#serve(waiter, pending, error, connection);
+    this.#waiters.enter(waiter, () => this.#options.get(token));
     const socket = this.#newSocket as TrackedSocket | null;
     const connection = socket === null ? undefined : newestConnection(this.#pool);
     if (socket !== null && connection !== undefined) pending = this.#adopt(waiter, connection, socket);
@@ -508,7 +518,7 @@ export class Keeper {
   #pulse(): void {
     for (let left = this.#waiters.length; left > 0 && hasRoom(this.#pool); left--) {
       const next = this.#waiters.next();
-      if (next !== undefined) this.get(next.token);
+      if (next !== undefined) this.get(this.#waiters.tokenOf(next));
     }
   }
 

@@ -7,8 +7,8 @@ export class Waiter implements Queued {
   readonly answer: GetCallback;
   /** Nobody waits for it: it only finds out when there is a server again. */
   readonly scout: boolean;
-  /** Stands for the caller where mysql2 has a connection for it, or room for one. */
-  token: Token;
+  /** Stands for the caller where mysql2 has a connection for it, or room for one; null until mysql2 has. */
+  token: Token | null = null;
   answered: boolean = false;
   turn?: number;
   place?: Queued['place'];
@@ -17,7 +17,6 @@ export class Waiter implements Queued {
   constructor(answer: GetCallback, scout: boolean = false) {
     this.answer = answer;
     this.scout = scout;
-    this.token = answer;
   }
 
   get expecting(): boolean {
@@ -65,8 +64,9 @@ export class Waiters implements CallerQueue {
   push(caller: Caller): void {
     const waiter = this.#entering;
     if (waiter === null || typeof caller !== 'function') return this.#come(caller);
-    waiter.token = caller;
-    waiter.token.waiter = waiter;
+    const token: Token = caller;
+    token.waiter = waiter;
+    waiter.token = token;
     this.#inOrder.queueAgain(waiter);
   }
 
@@ -92,7 +92,8 @@ export class Waiters implements CallerQueue {
   /** For mysql2. */
   shift(): GetCallback | undefined {
     if (this.held) return undefined;
-    return this.#queue.length > 0 ? this.#queue.shift()?.token : this.#tokenOf(this.#latest.shift());
+    const first = this.#queue.shift();
+    return first === undefined ? this.#callbackOf(this.#latest.shift()) : this.tokenOf(first);
   }
 
   /** Takes out whoever is the first: a statement as it is. */
@@ -100,7 +101,7 @@ export class Waiters implements CallerQueue {
     return this.#queue.length === 0 && !this.held ? this.#latest.shift() : this.shift();
   }
 
-  #tokenOf(caller: Caller | undefined): GetCallback | undefined {
+  #callbackOf(caller: Caller | undefined): GetCallback | undefined {
     return typeof caller === 'object' ? this.#checked(caller.lease) : caller;
   }
 
@@ -109,8 +110,7 @@ export class Waiters implements CallerQueue {
   }
 
   get first(): Waiter | undefined {
-    const { first } = this.#inOrder;
-    return first === undefined ? undefined : this.#manage(first);
+    return this.#inOrder.first;
   }
 
   /** Undefined for a callback of the application's. */
@@ -134,36 +134,34 @@ export class Waiters implements CallerQueue {
     return this.#inOrder.ahead(call);
   }
 
-  /** All who wait, and from now on what mysql2 has for one of them comes by here. */
   all(): Iterable<Waiter> {
-    const waiters = this.#inOrder;
-    for (const waiter of waiters) this.#manage(waiter);
-    return waiters;
+    return this.#inOrder;
   }
 
   #come(caller: Caller): void {
-    if (this.#queue.isAhead) this.#queue.push(new Waiter(this.#tokenOf(caller)!));
+    if (this.#queue.isAhead) this.#queue.push(new Waiter(this.#callbackOf(caller)!));
     else this.#latest.push(caller);
   }
 
   /** All of them in one queue, for whatever has to do with their order. */
   get #inOrder(): WaiterQueue<Waiter> {
     for (let left = this.#latest.length; left > 0; left--) {
-      this.#queue.push(new Waiter(this.#tokenOf(this.#latest.shift())!));
+      this.#queue.push(new Waiter(this.#callbackOf(this.#latest.shift())!));
     }
     return this.#queue;
   }
 
-  #manage(waiter: Waiter): Waiter {
-    if (waiter.token.waiter === waiter) return waiter;
-    waiter.token = (error, connection) => this.#serve(waiter, error, connection);
-    waiter.token.waiter = waiter;
-    return waiter;
+  /** What mysql2 calls for it. */
+  tokenOf(waiter: Waiter): GetCallback {
+    if (waiter.token?.waiter === waiter) return waiter.token;
+    const token: Token = (error, connection) => this.#serve(waiter, error, connection);
+    token.waiter = waiter;
+    waiter.token = token;
+    return token;
   }
 
   /** Back to where its turn is. */
   queueAgain(waiter: Waiter): void {
-    this.#manage(waiter);
     this.#inOrder.queueAgain(waiter);
   }
 
@@ -174,7 +172,6 @@ export class Waiters implements CallerQueue {
 
   /** Takes the first of them out. */
   next(): Waiter | undefined {
-    const waiter = this.#inOrder.shift();
-    return waiter === undefined ? undefined : this.#manage(waiter);
+    return this.#inOrder.shift();
   }
 }

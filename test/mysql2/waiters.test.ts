@@ -18,7 +18,7 @@ const make = (): { waiters: Waiters; served: string[]; join: (name: string) => v
   const join = (name: string): void => {
     const waiter = waiters.make(() => served.push(name));
     waiter.token = () => served.push(name);
-    waiters.enter(waiter, () => waiters.push(waiter.token));
+    waiters.enter(waiter, () => waiters.push(waiter.token!));
   };
   return { waiters, served, join };
 };
@@ -53,7 +53,7 @@ it('one whom a listener of mysql2’s events lets in is not taken for the other 
   outer.token = () => served.push('outer');
   waiters.enter(outer, () => {
     waiters.enter(null, () => waiters.push(() => served.push('inner')));
-    waiters.push(outer.token);
+    waiters.push(outer.token!);
   });
   expect(servedBy(waiters, served)).toEqual(['inner', 'outer']);
 });
