@@ -17,7 +17,7 @@ import type { Local } from './local.js';
 import { begin, end, endsBeforeMove, type LocalScene, refuses } from './local-faults.js';
 import { PooledServers, startPooled } from './pooled.js';
 import { Replication, REPLICATION_SETTINGS } from './replication.js';
-import { type Failover, type Fault, type LocalTrouble, schedule } from './schedule.js';
+import { type Failover, type Naming, type Fault, type LocalTrouble, schedule } from './schedule.js';
 import { FOLLOW, type Target } from './work.js';
 
 export type Mode = 'independent' | 'replicated' | 'pooled';
@@ -73,6 +73,8 @@ const DOWN_MILLIS = 500;
 const ADOPTED_MILLIS = 2 * FOLLOW.intervalMillis;
 /** Long after the name has moved. */
 const FROZEN_MILLIS = 3_000;
+/** Resolvers that disagree may name the old server; and an address that was left a moment ago is in quarantine. */
+const MAY_STAY: ReadonlySet<Naming> = new Set(['flicker', 'return']);
 
 /** As many failovers as asked for, one after the other, under load. */
 export async function run(options: TrialOptions): Promise<Trial> {
@@ -202,8 +204,7 @@ class Course {
     ]);
     if (!reached) this.#missed(failover, next);
     this.#operations.push(...(await child.call('settled')));
-    // Resolvers that disagree may name the old one.
-    if (freeze !== undefined && failover.naming !== 'flicker')
+    if (freeze !== undefined && !MAY_STAY.has(failover.naming))
       this.#freezes.push({ ...freeze, left: old.database.port, until: this.#childNow });
     await heal(failover, { lab, cluster, old, next });
     if (trouble !== null && !endsBeforeMove(trouble.local)) await end(trouble.local, scene);
