@@ -58,6 +58,8 @@ export interface KeeperOptions {
   /** mysql2's own `getConnection` and `releaseConnection` of this pool. */
   readonly get: (callback: GetCallback) => void;
   readonly release: (connection: mysql.PoolConnection) => void;
+  /** This library's, in whose places an application may have put its own. */
+  readonly own: Pick<mysql.Pool, 'getConnection' | 'releaseConnection'>;
 }
 
 /**
@@ -69,8 +71,6 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #endpoint: Endpoint;
   readonly #pool: mysql.Pool;
-  /** The pool's own ways; an application may put others in their places. */
-  readonly #own: Pick<mysql.Pool, 'getConnection' | 'releaseConnection'>;
   readonly #connections: Connections;
   readonly #handOut: HandOut;
   readonly #waiters: Waiters;
@@ -98,7 +98,6 @@ export class Keeper {
     this.#options = options;
     this.#endpoint = endpoint;
     this.#pool = pool;
-    this.#own = { getConnection: pool.getConnection, releaseConnection: pool.releaseConnection };
     this.#connections = new Connections({
       driver,
       pool,
@@ -181,7 +180,7 @@ export class Keeper {
 
   /** For a statement: `pool.getConnection`, which an application may have put in place. */
   lend(statement: Leasing): void {
-    if (this.#pool.getConnection === this.#own.getConnection) this.get(statement);
+    if (this.#pool.getConnection === this.#options.own.getConnection) this.get(statement);
     else internally(askFor, this.#pool, statement.lease);
   }
 
@@ -202,7 +201,7 @@ export class Keeper {
     const socket = this.#connections.socketOf(connection);
     if (socket === undefined || this.#connections.mustPart(connection, socket) || this.#endpoint.slept) return false;
     const isCalm = this.#pending.size === 0 && !this.#pause.on && !this.statements.isAsking;
-    const isOwn = this.#pool.releaseConnection === this.#own.releaseConnection;
+    const isOwn = this.#pool.releaseConnection === this.#options.own.releaseConnection;
     return isCalm && isOwn && isPlainLease(this.#options.driver, this.#pool, connection);
   }
 

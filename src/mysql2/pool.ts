@@ -253,6 +253,7 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
         waits,
         get: (callback) => this.#stock(callback),
         release: (connection) => super.releaseConnection(connection),
+        own: Pool.prototype,
       });
       settingsOf(pool).connectionConfig.stream = streamFactory(route.endpoint, {
         persist: (cause) => keeper.persistsAfter(cause),

@@ -169,6 +169,25 @@ onServers('what mysql2 does, on a pool that follows', () => {
     expect(told).toHaveBeenCalledTimes(4);
   });
 
+  it('a class that extends the pool lends and takes back the connection of each statement', async () => {
+    const told = vi.fn();
+    class Watched extends named.Pool {
+      override getConnection(callback: Parameters<mysql2.Pool['getConnection']>[0]): void {
+        told();
+        super.getConnection(callback);
+      }
+      override releaseConnection(connection: mysql2.PoolConnection): void {
+        told();
+        super.releaseConnection(connection);
+      }
+    }
+    const pool = new Watched(configOf(lab, { connectionLimit: 1 }));
+    ends.push(() => end(pool));
+    await Promise.all([1, 2, 3].map((n) => pool.promise().query('select ?', [n])));
+    await pool.promise().execute('select 4');
+    expect(told).toHaveBeenCalledTimes(8);
+  });
+
   it('statements that the driver refuses when their turn comes fail in a turn of their own, and stop nobody', async () => {
     const pool = callbackPool({ connectionLimit: 1 });
     await pool.promise().query('select 1');
