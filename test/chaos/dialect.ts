@@ -79,8 +79,11 @@ export const mariadb: Dialect = {
      end`,
   ],
   logins: {
-    // No server of this kind can be told to take fewer.
-    full: ['set global max_connections = 10', 'set global max_connections = 151'],
+    // As many as there are, and 10 at the least, which is the least of all; then there is one more for its administrator.
+    full: [
+      'set global max_connections = (select greatest(10, count(*) - 1) from information_schema.processlist)',
+      'set global max_connections = 151',
+    ],
     // Run at each login of whoever is no administrator.
     'slow logins': [`set global init_connect = 'do sleep(1.2)'`, `set global init_connect = ''`],
     'wrong password': [
