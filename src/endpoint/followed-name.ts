@@ -135,7 +135,7 @@ export abstract class FollowedName extends SafeEmitter<EndpointEvents> {
 
   /** Asks after that; resolves with an answer, or without one after `lookupTimeoutMillis`. */
   async wake(): Promise<void> {
-    this.#waking ??= this.#wake();
+    this.#waking ??= this.#wake().finally(() => (this.#waking = undefined));
     await this.#waking;
   }
 
@@ -150,7 +150,6 @@ export abstract class FollowedName extends SafeEmitter<EndpointEvents> {
       await pause(this.#clock, Math.min(suspectIntervalMillis, endsAt - this.#clock.now()), signal);
     }
     this.#schedule.watched();
-    this.#waking = undefined;
   }
 
   /**

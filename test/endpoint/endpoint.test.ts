@@ -312,6 +312,18 @@ describe('close()', () => {
     expect(refreshed.error).toMatchObject(closed);
   });
 
+  it('is awake, and stays so, when it is closed after its process was suspended', async () => {
+    const followed = new Followed();
+    const { endpoint, clock } = followed;
+    await followed.start();
+    endpoint.close();
+    for (const times of [1, 2]) {
+      clock.suspend(60_000);
+      await endpoint.wake();
+      expect([times, endpoint.slept]).toEqual([times, false]);
+    }
+  });
+
   it.each(['suspect', 'down'] as const)('while it is %s leaves no timer', async (state) => {
     const followed = new Followed();
     await followed.start();
