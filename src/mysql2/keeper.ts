@@ -199,7 +199,9 @@ export class Keeper {
   /** Is a lease that ends nothing but a connection for the next one? */
   #isPlain(connection: mysql.PoolConnection): boolean {
     const socket = this.#connections.socketOf(connection);
-    if (socket === undefined || this.#connections.mustPart(connection, socket) || this.#endpoint.slept) return false;
+    if (socket === undefined || this.#connections.mustPart(connection, socket)) return false;
+    // Nobody who waits gets it before the name was asked; whoever comes later is looked after then.
+    if (this.#waiters.count > 0 && this.#endpoint.slept) return false;
     const isCalm = this.#pending.size === 0 && !this.#pause.on && !this.statements.isAsking;
     const isOwn = this.#pool.releaseConnection === this.#options.own.releaseConnection;
     return isCalm && isOwn && isPlainLease(this.#options.driver, this.#pool, connection);

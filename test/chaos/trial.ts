@@ -17,7 +17,7 @@ import type { Local } from './local.js';
 import { begin, end, endsBeforeMove, type LocalScene, refuses } from './local-faults.js';
 import { PooledServers, startPooled } from './pooled.js';
 import { Replication, REPLICATION_SETTINGS } from './replication.js';
-import { type Failover, type Naming, type Fault, type LocalTrouble, schedule } from './schedule.js';
+import { type Failover, type Fault, type LocalTrouble, type Naming, schedule } from './schedule.js';
 import { FOLLOW, type Target } from './work.js';
 
 export type Mode = 'independent' | 'replicated' | 'pooled';
