@@ -48,9 +48,13 @@ export const CLOSED: RegExp = /Pool is closed\.|Can't add new command when .*/;
 /** What is given back twice may be another caller's by then, whose statements it ends. */
 const OF_LEASES = /^\d+ (release threw|query on the client) /;
 
+function isGivenBackTwice(entries: Entries): boolean {
+  return entries.some((entry) => entry.includes('already been released to the pool'));
+}
+
 /** As {@link onlyAnswersAfter}, from the first of them on. */
 export function onlyAnswersFrom(entries: Entries, first: number): Entries {
-  const isTwiceGivenBack = entries.some((entry) => entry.includes('already been released to the pool'));
+  const isTwiceGivenBack = isGivenBackTwice(entries);
   const answers = entries
     .slice(first)
     .filter((entry) => !isTwiceGivenBack || !OF_LEASES.test(entry))
@@ -119,24 +123,40 @@ export const transactionsLater: Allowance = {
 /** The last one: somebody else gave its lease back, which is no matter of what it came to. */
 const FAILED_BY_HAND = /^(\d+) transaction failed: (?:Client was closed|Query read timeout|Release called on client)/;
 
+function leftTransactions(ours: Entries): string[] {
+  return ours.flatMap((entry) => /^(\d+) transaction failed: TRANSACTION_LEFT /.exec(entry)?.[1] ?? []);
+}
+
+/** Answers alone, from where the courses part, and none of these transactions'. */
+function withoutTransactions(numbers: readonly string[], stock: Entries, ours: Entries): readonly [Entries, Entries] {
+  const parting = stock.findIndex((entry, i) => entry !== ours[i]);
+  const rest = (entries: Entries): Entries =>
+    onlyAnswersFrom(entries, parting).filter(
+      (entry) => !numbers.some((n) => entry.startsWith(`${n} transaction `) || entry.startsWith(`insert ${n} `)),
+    );
+  return [rest(stock), rest(ours)];
+}
+
 export const transactionBegunAnew: Allowance = {
   reason:
     'a transaction whose BEGIN finds its connection closed is begun on another one; where it times out, it is closed',
   without: (stock, ours) => {
-    const left = ours.flatMap((entry) => /^(\d+) transaction failed: TRANSACTION_LEFT /.exec(entry)?.[1] ?? []);
     const failed = stock.flatMap((entry) => FAILED_BY_HAND.exec(entry)?.[1] ?? []);
+    if (failed.length === 0 || isSame(stock, ours)) return undefined;
     // One whose lease was given back by another caller may meet the statements of whoever has it then, and refuses.
-    const numbers = failed.length === 0 ? [] : [...failed, ...left];
-    const parting = stock.findIndex((entry, i) => entry !== ours[i]);
-    if (numbers.length === 0 || parting < 0) return undefined;
-    const rest = (entries: Entries): Entries =>
-      onlyAnswersFrom(entries, parting)
-        .filter(
-          (entry) => !numbers.some((n) => entry.startsWith(`${n} transaction `) || entry.startsWith(`insert ${n} `)),
-        )
-        // By hand, ROLLBACK waits behind what timed out, and then so does the end of the pool.
-        .filter((entry) => !/^\d+ end /.test(entry));
-    return [rest(stock), rest(ours)];
+    const [theirs, own] = withoutTransactions([...failed, ...leftTransactions(ours)], stock, ours);
+    // By hand, ROLLBACK waits behind what timed out, and then so does the end of the pool.
+    const isNoEnd = (entry: string): boolean => !/^\d+ end /.test(entry);
+    return [theirs.filter(isNoEnd), own.filter(isNoEnd)];
+  },
+};
+
+export const transactionsApart: Allowance = {
+  reason: "a transaction whose lease somebody else has given back refuses another one's statements; by hand, two are one",
+  without: (stock, ours) => {
+    const left = leftTransactions(ours);
+    if (left.length === 0 || !isGivenBackTwice(stock)) return undefined;
+    return withoutTransactions(left, stock, ours);
   },
 };
 

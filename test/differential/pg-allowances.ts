@@ -4,6 +4,7 @@ import {
   fewerMade,
   longestWaitFirst,
   transactionBegunAnew,
+  transactionsApart,
   transactionsLater,
 } from './differences.js';
 
@@ -44,5 +45,6 @@ export const PG_ALLOWANCES: readonly Allowance[] = [
   relieved,
   longestWait,
   transactionBegunAnew,
+  transactionsApart,
   transactionsLater,
 ];
