@@ -55,10 +55,9 @@ function connectAnywhere(driver: Driver, given: string | ConnectionOptions): mys
   if (made === null) return connection;
   followHandshake(connection, made, route.endpoint);
   connection.once('connect', () => made.settle('usable'));
-  new Statements<mysql.Connection>({ clock: route.endpoint.clock, readOnly: () => {}, release: () => {} }).watch(
-    connection,
-    made,
-  );
+  const { clock } = route.endpoint;
+  const statements = new Statements<mysql.Connection>({ clock, asking() {}, readOnly() {}, release() {} });
+  statements.watch(connection, made);
   made.carry(new HeldConnection(driver, connection, failover));
   const prober = new Mysql2Prober(driver, settings, failover.probeTimeoutMillis);
   const unregister = route.endpoint.register(prober);

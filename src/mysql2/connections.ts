@@ -11,6 +11,8 @@ export interface ConnectionsSide {
   readonly pool: mysql.Pool;
   readonly endpoint: Endpoint;
   readonly failover: ReadFailoverOptions;
+  /** A lease leads elsewhere than the name from now on. */
+  draining(): void;
   /** The last connection on which a statement could run is gone. */
   noneUsable(): void;
   /** There may be room for waiting callers. */
@@ -22,6 +24,11 @@ const SOCKET: unique symbol = Symbol('eip-pool.socket');
 
 interface Tracked {
   [SOCKET]?: TrackedSocket | undefined;
+}
+
+/** Undefined once the connection is closed. */
+export function socketOf(connection: mysql.PoolConnection): TrackedSocket | undefined {
+  return (connection as Tracked)[SOCKET];
 }
 
 /** What is known of a pool's connections beyond what mysql2 knows: on which of them the next statement can run. */
@@ -60,11 +67,6 @@ export class Connections {
   leases(making: number): number {
     const { total, idle } = counts(this.#side.pool);
     return total - idle - making + this.#draining.size;
-  }
-
-  /** Undefined once it is closed. */
-  socketOf(connection: mysql.PoolConnection): TrackedSocket | undefined {
-    return (connection as Tracked)[SOCKET];
   }
 
   add(connection: mysql.PoolConnection, socket: TrackedSocket): void {
@@ -107,12 +109,12 @@ export class Connections {
 
   /** The server there takes no writes any more. What is leased stays its caller's; nobody else gets it. */
   demoted(refused: mysql.PoolConnection, cause: Error): void {
-    const service = this.socketOf(refused)?.service;
+    const service = socketOf(refused)?.service;
     if (service == null) return;
     const { address } = service;
     this.#side.endpoint.report(service, 'read-only', cause);
     for (const connection of [...this.#alive]) {
-      const socket = this.socketOf(connection)!;
+      const socket = socketOf(connection)!;
       if (socket.state.kind !== 'open' || socket.state.address !== address) continue;
       const leased = socket.connection?.isLeased() === true;
       socket.leave();
@@ -129,11 +131,12 @@ export class Connections {
 
   /** Every goodbye is on its way. */
   expectEnd(): void {
-    for (const connection of this.#alive) this.socketOf(connection)?.expectEnd();
+    for (const connection of this.#alive) socketOf(connection)?.expectEnd();
   }
 
   #drain(connection: mysql.PoolConnection): void {
     this.#draining.add(connection);
+    this.#side.draining();
     this.#lose(connection);
   }
 

@@ -14,8 +14,8 @@ export type GetCallback = (error: NodeJS.ErrnoException | null, connection: mysq
 
 /** A statement of the pool's own, which gets a connection for itself. */
 export interface Leasing {
-  /** As of `getConnection`. */
-  readonly lease: GetCallback;
+  /** What the callback of a `getConnection` would be told. */
+  lease(...told: Parameters<GetCallback>): void;
   /** Takes a connection in the midst of what another statement on it comes to. */
   begin(connection: mysql.PoolConnection): void;
 }
@@ -24,7 +24,13 @@ export interface Leasing {
 export type Caller = GetCallback | Leasing;
 
 export function callbackOf(caller: Caller): GetCallback {
-  return typeof caller === 'function' ? caller : caller.lease;
+  return typeof caller === 'function' ? caller : (error, connection) => caller.lease(error, connection);
+}
+
+/** There is a connection for the caller, or why there is none. */
+export function tell(caller: Caller, ...told: Parameters<GetCallback>): void {
+  if (typeof caller === 'function') caller(...told);
+  else caller.lease(...told);
 }
 
 /** What mysql2 exports and its types do not tell. */
@@ -242,35 +248,43 @@ export function takesPlaces(pool: mysql.Pool): boolean {
   return !closed && config.waitForConnections && config.queueLimit === 0 && !TRACED.hasSubscribers;
 }
 
+/** Takes the connection that was given back last for a caller. */
+export type Take = (caller: Caller, connection: mysql.PoolConnection) => void;
+
 /**
  * The caller gets the connection that was given back last, in a turn of its own, as with `getConnection`, which makes five
  * functions on the way. False where there is none, or where that would do something else as well.
  */
-export function lendFree(pool: mysql.Pool, callback: GetCallback): boolean {
+export function lendFree(pool: mysql.Pool, take: Take, caller: Caller): boolean {
   const { _closed: closed, _freeConnections: free } = priv(pool);
   const connection = closed || TRACED.hasSubscribers ? undefined : free.pop();
   if (connection === undefined) return false;
   pool.emit('acquire', connection);
-  process.nextTick(lend, callback, connection);
+  process.nextTick(lend, take, caller, connection);
   return true;
 }
 
 /** The caller gets a connection that was given back, in a turn of its own. */
 export function lendNext(callback: GetCallback, connection: mysql.PoolConnection): void {
   inner(connection)._released = true;
-  process.nextTick(lend, callback, connection);
+  process.nextTick(lend, hand, callback, connection);
 }
 
-function lend(callback: GetCallback, connection: mysql.PoolConnection): void {
+function lend(take: Take, caller: Caller, connection: mysql.PoolConnection): void {
   inner(connection)._released = false;
-  callback(null, connection);
+  take(caller, connection);
 }
 
-/** Does `release` of this lease come to no more than that somebody else may have the connection? */
-export function isPlainLease(driver: Driver, pool: mysql.Pool, connection: mysql.PoolConnection): boolean {
+const hand: Take = (caller, connection) => tell(caller, null, connection);
+
+/**
+ * Does `release` of this lease come to no more than that somebody else may have the connection?
+ * @param release mysql2's own, in whose place there may be another one
+ */
+export function isPlainLease(pool: mysql.Pool, connection: mysql.PoolConnection, release: () => void): boolean {
   const { config, _closed: closed } = priv(pool);
   const { _pool: of, _released: released } = inner(connection);
-  if (config.resetOnRelease || connection.release !== driver.PoolConnection.prototype.release) return false;
+  if (config.resetOnRelease || connection.release !== release) return false;
   return !closed && of === pool && released !== true && !hasTimedOut(connection);
 }
 

@@ -12,7 +12,7 @@ import { Trouble } from '../failover/trouble.js';
 import { noteOutcome } from '../outcome/outcome.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import { Connections } from './connections.js';
+import { Connections, socketOf } from './connections.js';
 import { closedError, TIMED_OUT, timeoutError } from './driver-words.js';
 import { HandOut } from './hand-out.js';
 import { followHandshake } from './handshake.js';
@@ -55,11 +55,13 @@ export interface KeeperOptions {
   readonly failover: ReadFailoverOptions;
   /** Whether callers wait for a server; false in a cluster, whose next node is to be tried at once. */
   readonly waits: boolean;
-  /** mysql2's own `getConnection` and `releaseConnection` of this pool. */
+  /** mysql2's own `getConnection` and `releaseConnection`, of this pool. */
   readonly get: (callback: GetCallback) => void;
   readonly release: (connection: mysql.PoolConnection) => void;
   /** This library's, in whose places an application may have put its own. */
   readonly own: Pick<mysql.Pool, 'getConnection' | 'releaseConnection'>;
+  /** mysql2's own `release` of any connection. */
+  readonly ownRelease: () => void;
 }
 
 /**
@@ -71,9 +73,13 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #endpoint: Endpoint;
   readonly #pool: mysql.Pool;
-  readonly #connections: Connections;
+  readonly #own: KeeperOptions['own'];
+  readonly #ownRelease: () => void;
   readonly #handOut: HandOut;
   readonly #waiters: Waiters;
+  /** Whatever makes {@link #isCalm} false says so here. */
+  #calm = false;
+  readonly #connections: Connections;
   readonly #deadlines: AcquireDeadlines<Waiter>;
   readonly #pending: PendingConnections<mysql.PoolConnection, Waiter> = new PendingConnections(
     ({ expecting }) => expecting,
@@ -93,32 +99,26 @@ export class Keeper {
   #ended = false;
 
   constructor(options: KeeperOptions) {
-    const { driver, pool, route, failover } = options;
-    const { endpoint } = route;
+    const { pool, failover } = options;
+    const { endpoint } = options.route;
     this.#options = options;
     this.#endpoint = endpoint;
     this.#pool = pool;
-    this.#connections = new Connections({
-      driver,
-      pool,
-      endpoint,
-      failover,
-      noneUsable: () => this.#bound(),
-      madeRoom: () => this.#pulseSoon(),
-    });
+    this.#own = options.own;
+    this.#ownRelease = options.ownRelease;
+    this.#connections = this.#makeConnections(options);
     this.#handOut = new HandOut({
       pool,
       endpoint,
-      connections: this.#connections,
       pause: this.#pause,
       stock: options.get,
-      get: (callback) => this.get(callback),
-      again: (callback) => this.#again(this.#waiters.makeFirst(callback)),
+      get: (caller) => this.get(caller),
+      again: (caller) => this.#again(this.#waiters.makeFirst(callbackOf(caller))),
     });
     this.#waiters = new Waiters(
       pool,
       (waiter, error, connection) => this.#serve(waiter, undefined, error, connection),
-      (lease) => this.#handOut.checked(lease),
+      (statement) => this.#handOut.checked(statement),
     );
     this.#leave = endpoint.neededWhile(() => this.#waiters.count > 0);
     const expire = (waiter: Waiter, waitedMillis: number): void => this.#expire(waiter, waitedMillis);
@@ -126,18 +126,26 @@ export class Keeper {
     this.#admission = new Admission(endpoint.clock, endpoint.name, failover, () => this.#scout());
     this.statements = new Statements({
       clock: endpoint.clock,
+      asking: () => (this.#calm = false),
       readOnly: (connection, error) => this.#demoted(connection, error),
       release: (connection) => this.release(connection),
     });
   }
 
-  get drainingCount(): number {
-    return this.#connections.drainingCount;
+  #makeConnections({ driver, pool, route, failover }: KeeperOptions): Connections {
+    return new Connections({
+      driver,
+      pool,
+      endpoint: route.endpoint,
+      failover,
+      draining: () => (this.#calm = false),
+      noneUsable: () => this.#bound(),
+      madeRoom: () => this.#pulseSoon(),
+    });
   }
 
-  /** Undefined once it is closed. */
-  socketOf(connection: mysql.PoolConnection): TrackedSocket | undefined {
-    return this.#connections.socketOf(connection);
+  get drainingCount(): number {
+    return this.#connections.drainingCount;
   }
 
   /** For the pool's stream: the socket of the connection that mysql2 is just making. */
@@ -157,7 +165,7 @@ export class Keeper {
   get(caller: Caller): void {
     // This is every query's path: some looks, and the driver.
     if (this.#waiters.isEntering) this.#getMeanwhile(caller);
-    else if (hasFree(this.#pool) && !this.#pause.on) this.#handOut.free(callbackOf(caller));
+    else if (hasFree(this.#pool) && !this.#pause.on) this.#handOut.free(caller);
     else if (this.#isMerelyBusy && this.#waiters.of(caller) === undefined) this.#handOut.inTurn(caller);
     else this.#wait(callbackOf(caller));
   }
@@ -180,8 +188,9 @@ export class Keeper {
 
   /** For a statement: `pool.getConnection`, which an application may have put in place. */
   lend(statement: Leasing): void {
-    if (this.#pool.getConnection === this.#options.own.getConnection) this.get(statement);
-    else internally(askFor, this.#pool, statement.lease);
+    if (this.#pool.getConnection !== this.#own.getConnection) internally(askFor, this.#pool, callbackOf(statement));
+    else if (this.#isCalm && hasFree(this.#pool)) this.#handOut.free(statement);
+    else this.get(statement);
   }
 
   /**
@@ -198,19 +207,28 @@ export class Keeper {
 
   /** Is a lease that ends nothing but a connection for the next one? */
   #isPlain(connection: mysql.PoolConnection): boolean {
-    const socket = this.#connections.socketOf(connection);
-    if (socket === undefined || this.#connections.mustPart(connection, socket)) return false;
+    if (!this.#isCalm || socketOf(connection)?.isCurrent !== true) return false;
     // Nobody who waits gets it before the name was asked; whoever comes later is looked after then.
     if (this.#waiters.count > 0 && this.#endpoint.slept) return false;
-    const isCalm = this.#pending.size === 0 && !this.#pause.on && !this.statements.isAsking;
-    const isOwn = this.#pool.releaseConnection === this.#options.own.releaseConnection;
-    return isCalm && isOwn && isPlainLease(this.#options.driver, this.#pool, connection);
+    const isOwn = this.#pool.releaseConnection === this.#own.releaseConnection;
+    return isOwn && isPlainLease(this.#pool, connection, this.#ownRelease);
+  }
+
+  /** Nothing is under way that a lease, or its end, could be a part of. */
+  get #isCalm(): boolean {
+    // Looked up only while it is not: every statement comes by, twice.
+    return this.#calm || (this.#calm = !this.#isAstir());
+  }
+
+  #isAstir(): boolean {
+    const isAsking = this.#waiters.isEntering || this.statements.isAsking;
+    return isAsking || this.#pending.size > 0 || this.#pause.on || this.#connections.drainingCount > 0;
   }
 
   /** `pool.releaseConnection`. */
   release(connection: mysql.PoolConnection): void {
     if (this.statements.holds(connection)) return;
-    const socket = this.#connections.socketOf(connection);
+    const socket = socketOf(connection);
     if (socket === undefined || isRemoved(connection)) {
       // mysql2 only ends its half of the stream, which a host that is gone never answers.
       if (!isBusy(connection)) socket?.expectEnd();
@@ -230,6 +248,7 @@ export class Keeper {
   }
 
   pause(): Promise<void> {
+    this.#calm = false;
     if (!this.#pause.on) this.#leaveReturned = onReturned(this.#pool, () => this.#pause.released());
     const paused = this.#pause.begin();
     this.#waiters.held = true;
@@ -341,6 +360,7 @@ export class Keeper {
     bindCommands(connection);
     this.#connections.add(connection, socket);
     const pending = this.#pending.add(waiter);
+    this.#calm = false;
     pending.begin(connection, socket);
     return pending;
   }
@@ -395,7 +415,7 @@ export class Keeper {
       const hand = (): void => process.nextTick(() => this.#hand(waiter, connection));
       return void this.#endpoint.wake().then(hand);
     }
-    if (this.#connections.socketOf(connection)?.isCurrent !== true) {
+    if (socketOf(connection)?.isCurrent !== true) {
       connection.release();
       if (waiter !== null) this.#again(waiter);
       return;

@@ -6,6 +6,7 @@ import { type ReadFailoverOptions, readFailoverOptions, type Route, routeOf } fr
 import { Transactions } from '../failover/transaction.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { hostOf } from './connection.js';
+import { socketOf } from './connections.js';
 import {
   type Driver,
   type GetCallback,
@@ -233,7 +234,7 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
         failover,
         get: (callback) => keeper.ahead(() => this.getConnection(callback)),
         lostWith: (error) => keeper.statements.lostWith(error),
-        socketOf: (connection) => keeper.socketOf(connection),
+        socketOf,
         ownFormat: settingsOf(this as unknown as mysql.Pool).connectionConfig.queryFormat !== undefined,
         run: (given, told) => {
           const pool = this as unknown as mysql.Pool;
@@ -254,6 +255,7 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
         get: (callback) => this.#stock(callback),
         release: (connection) => super.releaseConnection(connection),
         own: Pool.prototype,
+        ownRelease: driver.PoolConnection.prototype.release,
       });
       settingsOf(pool).connectionConfig.stream = streamFactory(route.endpoint, {
         persist: (cause) => keeper.persistsAfter(cause),

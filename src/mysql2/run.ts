@@ -1,14 +1,7 @@
 import type * as mysql from 'mysql2';
 import { callerNow, internally, tellCaller } from '../async-context.js';
 import { isMaybeReadOnly } from '../outcome/mysql.js';
-import {
-  type Command,
-  createQuery,
-  type Driver,
-  type GetCallback,
-  type Leasing,
-  type ResultCallback,
-} from './internals.js';
+import { type Command, createQuery, type Driver, type Leasing, type ResultCallback } from './internals.js';
 import type { Keeper } from './keeper.js';
 import type { Given } from './replayer.js';
 
@@ -40,7 +33,9 @@ export function run(side: RunSide, given: Statement, told: ResultCallback): mysq
  */
 class Run implements Leasing {
   readonly #side: RunSide;
-  readonly #given: Statement;
+  readonly #method: Statement['method'];
+  readonly #sql: unknown;
+  readonly #values: unknown;
   readonly #told: ResultCallback;
   readonly #caller: ReturnType<typeof callerNow> = callerNow();
   /** Undefined for one that is prepared first. */
@@ -53,20 +48,22 @@ class Run implements Leasing {
 
   constructor(side: RunSide, given: Statement, told: ResultCallback) {
     this.#side = side;
-    this.#given = given;
+    this.#method = given.method;
+    this.#sql = given.sql;
+    this.#values = given.values;
     this.#told = told;
     const { driver, pool } = side;
     this.query = given.method === 'query' ? createQuery(driver, pool, given.sql, given.values, this.#tell) : undefined;
   }
 
-  readonly lease: GetCallback = (error, connection) => {
+  lease(error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
     if (error != null) return this.#fail(error);
     try {
       this.#begin(connection);
     } catch (thrown) {
       this.#refused(connection, thrown as Error);
     }
-  };
+  }
 
   begin(connection: mysql.PoolConnection): void {
     try {
@@ -78,9 +75,15 @@ class Run implements Leasing {
 
   #begin(connection: mysql.PoolConnection): void {
     this.#connection = connection;
-    const command = internally(begin, connection, this.query ?? this.#given, this.#tell);
+    const command = internally(Run.#run, connection, this);
     this.#command = command as unknown as Command;
     command.on('end', this.#onEnd);
+  }
+
+  /** A query as it is; another statement is prepared first. */
+  static #run(this: void, connection: mysql.PoolConnection, run: Run): mysql.Query {
+    if (run.query !== undefined) return connection.query(run.query);
+    return connection.execute(run.#sql as string, run.#values as mysql.ExecuteValues, run.#tell as never);
   }
 
   /** The driver refused the statement or its values; or the caller's own callback threw, which is the caller's. */
@@ -102,9 +105,8 @@ class Run implements Leasing {
     // mysql2 tells twice of a connection that is lost after a time-out, or while a statement is being prepared.
     if (this.#failure !== null || error === null) return;
     this.#failure = error;
-    this.#side.failed({ ...this.#given, sent: () => this.query?.sql }, error, (said, rows, fields) =>
-      tellCaller(this.#caller, this.#told, said, rows, fields),
-    );
+    const given: Given = { method: this.#method, sql: this.#sql, values: this.#values, sent: () => this.query?.sql };
+    this.#side.failed(given, error, (said, rows, fields) => tellCaller(this.#caller, this.#told, said, rows, fields));
   }
 
   readonly #onEnd = (): void => {
@@ -114,10 +116,4 @@ class Run implements Leasing {
     if (this.#failure !== null && isMaybeReadOnly(this.#failure)) connection.destroy();
     else this.#side.keeper.giveBack(connection);
   };
-}
-
-/** A query as it is; another statement is prepared first. */
-function begin(connection: mysql.PoolConnection, what: mysql.Query | Statement, tell: ResultCallback): mysql.Query {
-  if (!('method' in what)) return connection.query(what);
-  return connection.execute(what.sql as string, what.values as mysql.ExecuteValues, tell as never);
 }

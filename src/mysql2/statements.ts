@@ -22,6 +22,8 @@ import { isServerError } from './server-errors.js';
 
 export interface StatementSide<C> {
   readonly clock: Clock;
+  /** The server is being asked what its refusal of a statement meant. */
+  asking(): void;
   /** The server refused a statement because it is read-only, and says that it is. */
   readOnly(connection: C, error: Error): void;
   /** Its caller released it while the server was being asked. */
@@ -103,6 +105,7 @@ export class Statements<C extends mysql.Connection> {
     const asking = this.#asking.get(connection) ?? { times: 0, released: false };
     asking.times++;
     this.#asking.set(connection, asking);
+    this.#side.asking();
     askRole(connection, (_, readOnly) => {
       if (--asking.times === 0) this.#asking.delete(connection);
       if (readOnly) {

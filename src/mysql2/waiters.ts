@@ -1,5 +1,5 @@
 import { type Waiter as Queued, WaiterQueue } from '../failover/waiter-queue.js';
-import { type Caller, type CallerQueue, type GetCallback, installQueue } from './internals.js';
+import { type Caller, type CallerQueue, type GetCallback, installQueue, type Leasing } from './internals.js';
 import type * as mysql from 'mysql2';
 
 /** One caller for whom there was no connection at once. */
@@ -37,7 +37,7 @@ export class Waiters implements CallerQueue {
   /** mysql2 has something for the caller. */
   readonly #serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void;
   /** What mysql2 calls for a statement. */
-  readonly #checked: (lease: GetCallback) => GetCallback;
+  readonly #checked: (statement: Leasing) => GetCallback;
   readonly #queue: WaiterQueue<Waiter> = new WaiterQueue();
   /** mysql2's own queue, for those who have just come; they stand behind all others. */
   readonly #latest: { readonly length: number; push(caller: Caller): void; shift(): Caller | undefined };
@@ -48,7 +48,7 @@ export class Waiters implements CallerQueue {
   constructor(
     pool: mysql.Pool,
     serve: (waiter: Waiter, ...given: Parameters<GetCallback>) => void,
-    checked: (lease: GetCallback) => GetCallback,
+    checked: (statement: Leasing) => GetCallback,
   ) {
     this.#serve = serve;
     this.#checked = checked;
@@ -102,7 +102,7 @@ export class Waiters implements CallerQueue {
   }
 
   #callbackOf(caller: Caller | undefined): GetCallback | undefined {
-    return typeof caller === 'object' ? this.#checked(caller.lease) : caller;
+    return typeof caller === 'object' ? this.#checked(caller) : caller;
   }
 
   get count(): number {

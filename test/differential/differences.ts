@@ -152,7 +152,8 @@ export const transactionBegunAnew: Allowance = {
 };
 
 export const transactionsApart: Allowance = {
-  reason: "a transaction whose lease somebody else has given back refuses another one's statements; by hand, two are one",
+  reason:
+    "a transaction whose lease somebody else has given back refuses another one's statements; by hand, two are one",
   without: (stock, ours) => {
     const left = leftTransactions(ours);
     if (left.length === 0 || !isGivenBackTwice(stock)) return undefined;

@@ -1,5 +1,6 @@
 import type * as mysql from 'mysql2';
 import { expect, it } from 'vitest';
+import { callbackOf } from '../../src/mysql2/internals.js';
 import { Waiter, Waiters } from '../../src/mysql2/waiters.js';
 
 /** Who gets what mysql2 has for the first in its queue, again and again. */
@@ -13,7 +14,7 @@ const make = (): { waiters: Waiters; served: string[]; join: (name: string) => v
   const waiters = new Waiters(
     { _connectionQueue: [] } as unknown as mysql.Pool,
     (waiter, error, connection) => waiter.answer(error, connection),
-    (lease) => lease,
+    (statement) => callbackOf(statement),
   );
   const join = (name: string): void => {
     const waiter = waiters.make(() => served.push(name));
