@@ -121,11 +121,13 @@ function runFor<A extends unknown[]>(
 export function internally<T>(fn: () => T): T;
 export function internally<A, B, T>(fn: (a: A, b: B) => T, a: A, b: B): T;
 export function internally<A, B, C, T>(fn: (a: A, b: B, c: C) => T, a: A, b: B, c: C): T;
-export function internally<A, B, C, T>(fn: (a?: A, b?: B, c?: C) => T, a?: A, b?: B, c?: C): T {
+export function internally<A, B, C, D, T>(fn: (a: A, b: B, c: C, d: D) => T, a: A, b: B, c: C, d: D): T;
+// oxlint-disable-next-line max-params
+export function internally<A, B, C, D, T>(fn: (a?: A, b?: B, c?: C, d?: D) => T, a?: A, b?: B, c?: C, d?: D): T {
   const before = internal;
   internal = true;
   try {
-    return fn(a, b, c);
+    return fn(a, b, c, d);
   } finally {
     internal = before;
   }
@@ -147,9 +149,12 @@ export function isInternal(): boolean {
   return internal;
 }
 
-/** A callback that gives further ones. Of a caller's, the caller's context; of a driver's, what it does internally. */
+/**
+ * A callback, of up to three arguments, that gives further ones. Of a caller's, the caller's context; of a driver's, what
+ * it does internally.
+ */
 export function ofCallerOrDriver<F>(callback: F): F {
   if (typeof callback !== 'function' || !internal) return inCallersContext(callback);
-  const own = callback as unknown as (...args: unknown[]) => unknown;
-  return ((...args: unknown[]) => internally(() => own(...args))) as unknown as F;
+  const own = callback as unknown as (a: unknown, b: unknown, c: unknown) => unknown;
+  return ((a: unknown, b: unknown, c: unknown) => internally(own, a, b, c)) as unknown as F;
 }

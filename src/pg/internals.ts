@@ -111,27 +111,6 @@ export function makeClient(stock: PoolPrivate, pool: pg.Pool, item: PendingItem)
   stock.newClient.call(pool, item);
 }
 
-/** pg-pool's own way to serve one waiting caller. */
-export function pulseOnce(stock: PoolPrivate, pool: pg.Pool): void {
-  stock._pulseQueue.call(pool);
-}
-
-/** pg-pool's own way to take a client back. */
-export function takeBack(
-  stock: PoolPrivate,
-  pool: pg.Pool,
-  client: pg.PoolClient,
-  idleListener: IdleListener,
-  error?: Error | boolean,
-): void {
-  stock._release.call(pool, client, idleListener, error);
-}
-
-/** pg-pool's own way to close a client. */
-export function remove(stock: PoolPrivate, pool: pg.Pool, client: pg.PoolClient, callback?: () => void): void {
-  stock._remove.call(pool, client, callback);
-}
-
 function priv(pool: pg.Pool): PoolPrivate {
   return pool as unknown as PoolPrivate;
 }

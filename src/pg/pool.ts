@@ -12,7 +12,6 @@ import { type ClientConstructor, meantBy, withInherited, streamFactory, withClie
 import { type ConnectCallback, endedError, WAITED } from './driver-words.js';
 import {
   type Driver,
-  handOver,
   type IdleListener,
   installQueue,
   makeClient,
@@ -21,10 +20,7 @@ import {
   type PendingItem,
   type PendingQueue,
   pulse,
-  pulseOnce,
-  remove,
   stockOf,
-  takeBack,
 } from './internals.js';
 import { Keeper } from './keeper.js';
 import { bindQueries, bindSubmittable } from './query-callbacks.js';
@@ -144,24 +140,32 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       if (typeof text === 'function') return super.query(text, values, callback);
       if (typeof values === 'function') return this.query(text, undefined, values);
       if (typeof text === 'object' && text !== null) bindSubmittable(text);
-      const run = (done: Done | undefined): unknown => internally(() => super.query(text, values, done));
       if (callback != null) {
         const told = inCallersContext(callback as Done);
-        if (replayer === null) return run(told);
-        return run((error, answer) => {
+        if (replayer === null) return internally(Pool.#run, this, text, values, told);
+        return internally(Pool.#run, this, text, values, (error, answer) => {
           if (error == null) told(error, answer);
           else replayer.failed(error, text, values, told);
         });
       }
-      if (replayer === null) return run(undefined);
+      if (replayer === null) return internally(Pool.#run, this, text, values, undefined);
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       const result = new Chosen<unknown>((resolve, reject) => {
-        run((error, answer) => {
+        internally(Pool.#run, this, text, values, (error, answer) => {
           if (error == null) resolve(answer);
           else replayer.failed(error, text, values, (last, late) => (last == null ? resolve(late) : reject(last)));
         });
       });
       return result.catch(withApplicationsStack);
+    }
+
+    /** pg-pool's own `query`. */
+    static #run(this: void, pool: Pool, text: unknown, values: unknown, done: Done | undefined): unknown {
+      return pool.#query(text, values, done);
+    }
+
+    #query(text: unknown, values: unknown, done: Done | undefined): unknown {
+      return super.query(text, values, done);
     }
 
     transaction<T>(fn: (tx: Transaction) => Promise<T> | T, options?: TransactionOptions): Promise<T> {
@@ -241,11 +245,11 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       this.#keeper?.released(client);
       if (error) this.#replayer?.released(error, client);
       if (this.#pause.on) process.nextTick(() => this.#pause.released());
-      takeBack(stock, this as unknown as pg.Pool, client, idleListener, error);
+      super._release(client, idleListener, error);
     }
 
     override _remove(client: pg.PoolClient, callback?: () => void): void {
-      remove(stock, this as unknown as pg.Pool, client, () => {
+      super._remove(client, () => {
         callback?.();
         if (this.#pause.on) process.nextTick(() => this.#pause.released());
       });
@@ -259,13 +263,13 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     ): void {
       const keeper = this.#keeper;
       if (keeper === null || keeper.serves(item, client, isNew)) {
-        handOver(stock, this as unknown as pg.Pool, client, item, idleListener, isNew);
+        super._acquireClient(client, item, idleListener, isNew);
       } else keeper.askFirst({ client, item, idleListener, isNew });
     }
 
     override _pulseQueue(): void {
       if (this.#pause.on && !this.ending) return;
-      pulseOnce(stock, this as unknown as pg.Pool);
+      super._pulseQueue();
     }
 
     override newClient(item: PendingItem): void {
