@@ -5,7 +5,7 @@ import { type Outcome, outcomeOf } from '../outcome/outcome.js';
 import type { Again } from '../outcome/replay.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
-import { isSuccessor, type LostSession, type Uptime } from '../sockets/uptime.js';
+import { type LostSession, type Succession, successionOf, type Uptime } from '../sockets/uptime.js';
 
 /** How a driver lends its connections. */
 export interface Lender<Connection> {
@@ -64,8 +64,11 @@ export interface Repetition<Connection, Result> {
   giveBack(connection: Connection): Promise<void> | void;
 }
 
-/** Where a server has not gone: one that goes ends its sessions one after the other, so it is looked at once more. */
-const LOOKS = 2;
+/**
+ * How often a server is looked at that has not gone: one that goes ends its sessions one after the other, so once more.
+ * Where a server that tells whole seconds may have begun before the session or after it: for longer than one of them.
+ */
+const LOOKS: Readonly<Record<Exclude<Succession, 'yes'>, number>> = { no: 2, unsure: 6 };
 const NEXT_LOOK_MILLIS = 250;
 
 /**
@@ -80,60 +83,60 @@ export async function repeatIfAbandoned<Connection, Result>(
   let gone = isDead(error) || session === null || !endpoint.has(session.service.address);
   const onMove = ({ to }: MoveEvent): void => void (gone ||= !to.includes(session?.service.address ?? ''));
   const fateOf = async (connection: Connection): Promise<Fate> => {
-    const fate = session === null ? 'gone' : fateKnownTo(endpoint, session, socketOf(connection));
+    const fate = session === null ? 'yes' : fateKnownTo(endpoint, session, socketOf(connection));
     return fate === 'here' ? await fateSaid(endpoint, session!, () => uptime(connection)) : fate;
   };
   endpoint.on('move', onMove);
   try {
-    for (let looks = 0; looks < LOOKS;) {
+    for (let looks = 1; ; looks++) {
       const connection = await lease();
       let fate: Fate;
       try {
-        fate = gone ? 'gone' : await fateOf(connection);
-        if (fate === 'gone') return await run(connection);
+        fate = gone ? 'yes' : await fateOf(connection);
+        if (fate === 'yes') return await run(connection);
       } finally {
         await giveBack(connection);
       }
       // Without a connection, which others want: the other server may take its time.
-      if (fate === 'elsewhere' && session !== null) gone ||= await endpoint.hasReplaced(session);
-      if (!gone && ++looks < LOOKS) await pause(endpoint.clock, NEXT_LOOK_MILLIS);
+      const succession = fate === 'elsewhere' ? await endpoint.successionOf(session!) : fate;
+      gone ||= succession === 'yes';
+      if (gone || succession === 'yes') continue;
+      if (looks >= LOOKS[succession]) throw error;
+      await pause(endpoint.clock, NEXT_LOOK_MILLIS);
     }
-    throw error;
   } finally {
     endpoint.off('move', onMove);
   }
 }
 
-/** What has become of the server of a session that was lost, as a connection that answers tells. */
+/** Has the server of a session that was lost gone, as a connection that answers tells? */
 type Fate =
-  | 'gone'
-  | 'there'
-  /** The connection leads to the same service: its server can be asked on it. */
-  | 'here'
-  /** It leads to another one. */
+  | Succession
+  /** The connection leads to another service. */
   | 'elsewhere';
 
-function fateKnownTo(endpoint: Endpoint, session: LostSession, socket: TrackedSocket | undefined): Fate {
+/** Or `here`: the connection leads to the same service, and its server can be asked on it. */
+function fateKnownTo(endpoint: Endpoint, session: LostSession, socket: TrackedSocket | undefined): Fate | 'here' {
   const at = socket?.service;
   if (at?.address !== session.service.address || at.port !== session.service.port) {
-    return endpoint.isAbandoned(session) ? 'gone' : 'elsewhere';
+    return endpoint.isAbandoned(session) ? 'yes' : 'elsewhere';
   }
   // One of the same server's sessions, whatever else was seen there.
-  if ((socket?.openedAt ?? Infinity) < session.lostAt) return 'there';
-  return endpoint.isAbandoned(session) ? 'gone' : 'here';
+  if ((socket?.openedAt ?? Infinity) < session.lostAt) return 'no';
+  return endpoint.isAbandoned(session) ? 'yes' : 'here';
 }
 
 async function fateSaid(
   { clock }: Endpoint,
   session: LostSession,
   ask: () => Promise<Uptime | null>,
-): Promise<'gone' | 'there'> {
+): Promise<Succession> {
   const askedAt = clock.now();
   try {
     const uptime = await ask();
-    return uptime !== null && isSuccessor(uptime, session, askedAt) ? 'gone' : 'there';
+    return uptime === null ? 'no' : successionOf(uptime, session, askedAt);
   } catch {
-    return 'there';
+    return 'no';
   }
 }
 

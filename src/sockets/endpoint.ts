@@ -14,7 +14,7 @@ import { canPing, ping } from './ping.js';
 import { type Asks, SocketSet } from './socket-set.js';
 import type { SocketPlan } from './socket-host.js';
 import { TrackedSocket } from './tracked-socket.js';
-import type { LostSession } from './uptime.js';
+import type { LostSession, Succession } from './uptime.js';
 import { Uptimes } from './uptimes.js';
 import { isIdle } from './watch.js';
 
@@ -106,11 +106,13 @@ export class Endpoint extends NameEndpoint {
   }
 
   /**
-   * For adapters: is the server of a lost session gone, or another one since? Asks it, unless that is known. False where
+   * For adapters: is the server of a lost session gone, or another one since? Asks it, unless that is known. `no` where
    * nobody can tell; never rejects.
    */
-  async hasReplaced(lost: LostSession): Promise<boolean> {
-    return this.isAbandoned(lost) || (await this.#uptimes.hasReplaced(lost)) || this.isAbandoned(lost);
+  async successionOf(lost: LostSession): Promise<Succession> {
+    if (this.isAbandoned(lost)) return 'yes';
+    const said = await this.#uptimes.successionOf(lost);
+    return this.isAbandoned(lost) ? 'yes' : said;
   }
 
   /** For adapters: the same by what is known without a question. */

@@ -20,14 +20,22 @@ export interface LostSession {
 /** How much slower a server's clock may go than ours. */
 const DRIFT = 0.001;
 
+/** Has another server taken the place of a session's? */
+export type Succession =
+  | 'yes'
+  | 'no'
+  /** What was said is true of both. Asked again, it tells more: its seconds end at another moment of ours. */
+  | 'unsure';
+
 /**
  * Has the server that said so at `askedAt`, or later, begun after the session? Only durations are compared, so no clocks
- * have to agree. Where it may have or not, it has not.
+ * have to agree.
  */
-export function isSuccessor(uptime: Uptime, { knownAt, lostAt }: LostSession, askedAt: number): boolean {
+export function successionOf(uptime: Uptime, { knownAt, lostAt }: LostSession, askedAt: number): Succession {
   const { millis, resolutionMillis, recoveredMillis = Infinity } = uptime;
   // Less than nothing says a server whose clock was set back.
   const isWithin = (since: number, ago: number): boolean => since >= 0 && since * (1 + DRIFT) + resolutionMillis < ago;
   // What is known of a recovery can be reset by hand at any time, so only one right after the loss counts.
-  return isWithin(millis, askedAt - knownAt) || isWithin(recoveredMillis, askedAt - lostAt);
+  if (isWithin(millis, askedAt - knownAt) || isWithin(recoveredMillis, askedAt - lostAt)) return 'yes';
+  return millis >= 0 && millis * (1 - DRIFT) < askedAt - knownAt ? 'unsure' : 'no';
 }

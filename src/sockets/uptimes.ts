@@ -3,7 +3,7 @@ import { type Service, ServiceMap } from '../endpoint/address.js';
 import type { Prober } from './connection.js';
 import { deadline } from './deadline.js';
 import { ProbeSocket } from './probe-socket.js';
-import { isSuccessor, type LostSession, type Uptime } from './uptime.js';
+import { type LostSession, type Succession, successionOf, type Uptime } from './uptime.js';
 
 export interface UptimesHost {
   readonly clock: Clock;
@@ -27,12 +27,12 @@ export class Uptimes {
     this.#host = host;
   }
 
-  /** False where nobody can tell. Never rejects. */
-  async hasReplaced(lost: LostSession): Promise<boolean> {
+  /** `no` where nobody can tell. Never rejects. */
+  async successionOf(lost: LostSession): Promise<Succession> {
     const { askedAt, said } = this.#ask(lost.service, lost.lostAt);
     const uptime = await said;
-    if (uptime === 'absent' || uptime === null) return uptime === 'absent';
-    return isSuccessor(uptime, lost, askedAt);
+    if (uptime === 'absent') return 'yes';
+    return uptime === null ? 'no' : successionOf(uptime, lost, askedAt);
   }
 
   /** What was asked before a session was lost says nothing of that. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../fake-clock.js';
-import { isSuccessor, type Uptime } from '../../src/sockets/uptime.js';
+import { type Succession, successionOf, type Uptime } from '../../src/sockets/uptime.js';
 import { Uptimes } from '../../src/sockets/uptimes.js';
 import { FakeProber } from './fake-prober.js';
 
@@ -9,16 +9,17 @@ const service = { address: '10.0.0.1', port: 5_432 };
 describe('a server that has run for so long', () => {
   const lost = { service, knownAt: 10_000, lostAt: 60_000 };
 
-  it.each<[string, Partial<Uptime>, boolean]>([
-    ['was started after the session', { millis: 88_000 }, true],
-    ['may have been started before it, by its resolution', { millis: 89_500 }, false],
-    ['may have been started before it, by its clock', { millis: 88_950 }, false],
-    ['had its clock set back', { millis: -5 }, false],
-    ['recovered after the loss', { millis: 500_000, recoveredMillis: 30_000 }, true],
-    ['recovered, or had its statistics reset, before the loss', { millis: 500_000, recoveredMillis: 60_000 }, false],
-    ['never recovered', { millis: 500_000 }, false],
+  it.each<[string, Partial<Uptime>, Succession]>([
+    ['was started after the session', { millis: 88_000 }, 'yes'],
+    ['may have been started before it, by its resolution', { millis: 89_500 }, 'unsure'],
+    ['may have been started before it, by its clock', { millis: 88_950 }, 'unsure'],
+    ['was started before it', { millis: 90_500 }, 'no'],
+    ['had its clock set back', { millis: -5 }, 'no'],
+    ['recovered after the loss', { millis: 500_000, recoveredMillis: 30_000 }, 'yes'],
+    ['recovered, or had its statistics reset, before the loss', { millis: 500_000, recoveredMillis: 60_000 }, 'no'],
+    ['never recovered', { millis: 500_000 }, 'no'],
   ])('%s', (_, uptime, expected) => {
-    expect(isSuccessor({ millis: 0, resolutionMillis: 1_000, ...uptime }, lost, 100_000)).toBe(expected);
+    expect(successionOf({ millis: 0, resolutionMillis: 1_000, ...uptime }, lost, 100_000)).toBe(expected);
   });
 });
 
@@ -32,21 +33,21 @@ describe('asking a server for how long it has run', () => {
     const { clock, prober, uptimes } = make();
     const answers: ((uptime: Uptime) => void)[] = [];
     prober.uptime = () => new Promise((resolve) => answers.push(resolve));
-    const lose = (): Promise<boolean> => uptimes.hasReplaced({ service, knownAt: -1_000, lostAt: clock.now() });
+    const lose = (): Promise<Succession> => uptimes.successionOf({ service, knownAt: -1_000, lostAt: clock.now() });
     const found = [lose(), lose()];
     await clock.advance(10);
     found.push(lose());
     expect(answers).toHaveLength(2);
     answers[0]!({ millis: 500, resolutionMillis: 1 });
     answers[1]!({ millis: 5_000, resolutionMillis: 1 });
-    expect(await Promise.all(found)).toEqual([true, true, false]);
+    expect(await Promise.all(found)).toEqual(['yes', 'yes', 'no']);
   });
 
   it('comes to nothing where nobody can ask, or the question fails', async () => {
     const { clock, prober, uptimes } = make();
-    const lose = (): Promise<boolean> => uptimes.hasReplaced({ service, knownAt: -1_000, lostAt: clock.now() });
-    expect(await lose()).toBe(false);
+    const lose = (): Promise<Succession> => uptimes.successionOf({ service, knownAt: -1_000, lostAt: clock.now() });
+    expect(await lose()).toBe('no');
     prober.uptime = () => Promise.reject(new Error('no password'));
-    expect(await lose()).toBe(false);
+    expect(await lose()).toBe('no');
   });
 });
