@@ -49,8 +49,10 @@ export interface Lost {
 
 /** A session that has just been lost; null if it was nowhere. `said`: by a word of its server, which was there until then. */
 export function lostSession(socket: TrackedSocket, said: boolean, now: number): LostSession | null {
-  const { service, openedAt } = socket;
-  return service === null ? null : { service, knownAt: said ? now : (openedAt ?? now), lostAt: now };
+  const { service, openedAt, connection } = socket;
+  if (service === null) return null;
+  const sessionId = connection?.sessionId ?? null;
+  return { service, sessionId, knownAt: said ? now : (openedAt ?? now), lostAt: now };
 }
 
 /** How it is repeated. */

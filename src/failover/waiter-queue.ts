@@ -27,6 +27,7 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   #lastTurn = 0;
   #lastAhead = BEFORE_ALL;
   #isAhead = false;
+  #latest: W | undefined;
 
   get length(): number {
     return this.#list.length;
@@ -36,8 +37,9 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
     return this.#list.first?.waiter;
   }
 
-  get last(): W | undefined {
-    return this.#list.last?.waiter;
+  /** Who came last, wherever its turn is, if it is still there. */
+  get latest(): W | undefined {
+    return this.#latest;
   }
 
   *[Symbol.iterator](): Iterator<W> {
@@ -68,8 +70,9 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
     waiter.turn ??= this.#isAhead ? ++this.#lastAhead : ++this.#lastTurn;
   }
 
-  /** To the end: the caller has just come. */
+  /** The caller has just come: to the end, unless it was served before. */
   push(waiter: W): void {
+    this.#latest = waiter;
     if (this.#isAhead) return this.queueAgain(waiter);
     this.note(waiter);
     this.#list.push(this.#placeOf(waiter));
@@ -79,7 +82,7 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   queueAgain(waiter: W): void {
     if (waiter.place !== undefined) return;
     this.note(waiter);
-    const { last } = this;
+    const last = this.#list.last?.waiter;
     const place = this.#placeOf(waiter);
     if (last === undefined || isBefore(last, waiter)) this.#list.push(place);
     else this.#list.insert(place, (other) => isBefore(waiter, other.waiter));
@@ -87,14 +90,14 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
 
   shift(): W | undefined {
     const first = this.#list.shift()?.waiter;
-    if (first !== undefined) first.place = undefined;
+    if (first !== undefined) this.#left(first);
     return first;
   }
 
   /** False if it was not in the queue. */
   remove(waiter: W): boolean {
     const { place } = waiter;
-    waiter.place = undefined;
+    this.#left(waiter);
     return place !== undefined && this.#list.remove(place as Turn<W>);
   }
 
@@ -103,6 +106,11 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
     const all = [...this];
     for (const waiter of all) this.remove(waiter);
     return all;
+  }
+
+  #left(waiter: W): void {
+    waiter.place = undefined;
+    if (waiter === this.#latest) this.#latest = undefined;
   }
 
   #placeOf(waiter: W): Turn<W> {

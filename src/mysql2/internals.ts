@@ -28,9 +28,9 @@ export function callbackOf(caller: Caller): GetCallback {
 }
 
 /** There is a connection for the caller, or why there is none. */
-export function tell(caller: Caller, ...told: Parameters<GetCallback>): void {
-  if (typeof caller === 'function') caller(...told);
-  else caller.lease(...told);
+export function tell(caller: Caller, error: NodeJS.ErrnoException | null, connection: mysql.PoolConnection): void {
+  if (typeof caller === 'function') caller(error, connection);
+  else caller.lease(error, connection);
 }
 
 /** What mysql2 exports and its types do not tell. */

@@ -40,6 +40,7 @@ import {
   settingsOf,
   takesPlaces,
   takeOut,
+  tell,
 } from './internals.js';
 import { askRole } from './role.js';
 import { isServerError, refusalOf } from './server-errors.js';
@@ -113,7 +114,7 @@ export class Keeper {
       pause: this.#pause,
       stock: options.get,
       get: (caller) => this.get(caller),
-      again: (caller) => this.#again(this.#waiters.makeFirst(callbackOf(caller))),
+      again: (caller) => this.#again(this.#waiters.makeFirst(caller)),
     });
     this.#waiters = new Waiters(
       pool,
@@ -167,7 +168,7 @@ export class Keeper {
     if (this.#waiters.isEntering) this.#getMeanwhile(caller);
     else if (hasFree(this.#pool) && !this.#pause.on) this.#handOut.free(caller);
     else if (this.#isMerelyBusy && this.#waiters.of(caller) === undefined) this.#handOut.inTurn(caller);
-    else this.#wait(callbackOf(caller));
+    else this.#wait(caller);
   }
 
   /** For a listener's own caller, while mysql2 is asked for another one. */
@@ -311,11 +312,11 @@ export class Keeper {
   }
 
   /** There is no connection for the caller at once. */
-  #wait(callback: GetCallback): void {
-    const known = this.#waiters.of(callback);
+  #wait(caller: Caller): void {
+    const known = this.#waiters.of(caller);
     const refusal = known === undefined && this.#admission.limited ? this.#admission.refusal(this.#place()) : null;
-    if (refusal !== null) return process.nextTick(() => callback(refusal, undefined as never));
-    const waiter = known ?? this.#waiters.make(callback);
+    if (refusal !== null) return process.nextTick(() => tell(caller, refusal, undefined as never));
+    const waiter = known ?? this.#waiters.make(caller);
     if (this.#pause.on) this.#hold(waiter);
     else if (isFull(this.#pool) && takesPlaces(this.#pool)) this.#queue(waiter);
     else this.#enter(waiter);

@@ -27,10 +27,7 @@ export function run(side: RunSide, given: Statement, told: ResultCallback): mysq
   return running.query;
 }
 
-/**
- * A lease that ends with its statement. It comes with every statement: what it has to remember is in one object, and
- * what is called back are three functions.
- */
+/** A lease that ends with its statement. It comes with every statement: what it has to remember is in one object. */
 class Run implements Leasing {
   readonly #side: RunSide;
   readonly #method: Statement['method'];
@@ -77,7 +74,7 @@ class Run implements Leasing {
     this.#connection = connection;
     const command = internally(Run.#run, connection, this);
     this.#command = command as unknown as Command;
-    command.on('end', this.#onEnd);
+    command.on('end', () => this.#end());
   }
 
   /** A query as it is; another statement is prepared first. */
@@ -109,11 +106,11 @@ class Run implements Leasing {
     this.#side.failed(given, error, (said, rows, fields) => tellCaller(this.#caller, this.#told, said, rows, fields));
   }
 
-  readonly #onEnd = (): void => {
+  #end(): void {
     if (this.#ended) return;
     this.#ended = true;
     const connection = this.#connection!;
     if (this.#failure !== null && isMaybeReadOnly(this.#failure)) connection.destroy();
     else this.#side.keeper.giveBack(connection);
-  };
+  }
 }

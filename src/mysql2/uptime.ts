@@ -7,7 +7,7 @@ const PLAIN = { rowsAsArray: true, nestTables: false, typeCast: true } as const;
 /** In the table, since proxies answer by themselves what a session's number is. */
 const SESSION = 'select id from information_schema.processlist where id = connection_id()';
 const UPTIME = "show global status like 'Uptime'";
-/** It tells whole seconds. */
+/** It tells how often the second of its clock has changed. */
 const RESOLUTION_MILLIS = 1_000;
 
 /** Null where the login gave another number than the session has: a proxy's sessions are not the server's. */
@@ -19,5 +19,6 @@ export async function uptimeOf(connection: mysql.Connection): Promise<Uptime | n
   const [id] = (await ask(SESSION)) ?? [];
   if (id === undefined || Number(id) !== threadIdOf(connection)) return null;
   const [, seconds] = (await ask(UPTIME)) ?? [];
-  return seconds === undefined ? null : { millis: 1_000 * Number(seconds), resolutionMillis: RESOLUTION_MILLIS };
+  if (seconds === undefined) return null;
+  return { millis: 1_000 * Number(seconds), resolutionMillis: RESOLUTION_MILLIS, sessionId: Number(id) };
 }

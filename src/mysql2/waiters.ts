@@ -1,10 +1,10 @@
 import { type Waiter as Queued, WaiterQueue } from '../failover/waiter-queue.js';
-import { type Caller, type CallerQueue, type GetCallback, installQueue, type Leasing } from './internals.js';
+import { type Caller, type CallerQueue, type GetCallback, installQueue, type Leasing, tell } from './internals.js';
 import type * as mysql from 'mysql2';
 
 /** One caller for whom there was no connection at once. */
 export class Waiter implements Queued {
-  readonly answer: GetCallback;
+  readonly #caller: Caller;
   /** Nobody waits for it: it only finds out when there is a server again. */
   readonly scout: boolean;
   /** Stands for the caller where mysql2 has a connection for it, or room for one; null until mysql2 has. */
@@ -14,9 +14,13 @@ export class Waiter implements Queued {
   place?: Queued['place'];
   deadline?: unknown;
 
-  constructor(answer: GetCallback, scout: boolean = false) {
-    this.answer = answer;
+  constructor(caller: Caller, scout: boolean = false) {
+    this.#caller = caller;
     this.scout = scout;
+  }
+
+  answer(...[error, connection]: Parameters<GetCallback>): void {
+    tell(this.#caller, error, connection);
   }
 
   get expecting(): boolean {
@@ -118,15 +122,15 @@ export class Waiters implements CallerQueue {
     return (caller as Token).waiter;
   }
 
-  make(answer: GetCallback, scout: boolean = false): Waiter {
-    const waiter = new Waiter(answer, scout);
+  make(caller: Caller, scout: boolean = false): Waiter {
+    const waiter = new Waiter(caller, scout);
     this.#inOrder.note(waiter);
     return waiter;
   }
 
   /** For one who was the first in the queue, and got nothing. */
-  makeFirst(answer: GetCallback): Waiter {
-    return this.ahead(() => this.make(answer));
+  makeFirst(caller: Caller): Waiter {
+    return this.ahead(() => this.make(caller));
   }
 
   /** Who comes within the call was served before. */

@@ -13,7 +13,7 @@ export interface EntranceSide {
   isServed(): boolean;
   isMaking(): boolean;
   /** Whoever came last has a deadline, if it waits, and not for its turn alone. */
-  boundLast(): void;
+  boundLatest(): void;
   deadlineError(waitedMillis: number): Error;
 }
 
@@ -27,12 +27,12 @@ export class Entrance {
   }
 
   get(callback: ConnectCallback): void {
-    const { pool, admission, connect, boundLast } = this.#side;
+    const { pool, admission, connect, boundLatest } = this.#side;
     const refusal = admission.limited && !pool.ending ? admission.refusal(this.#place()) : null;
     if (refusal !== null) return process.nextTick(() => callback(refusal, undefined, () => {}));
     const isTimed = (pool.options.connectionTimeoutMillis ?? 0) > 0;
     connect(isTimed ? this.#explained(callback) : callback);
-    boundLast();
+    boundLatest();
   }
 
   /** While there is no server, the driver's own time-out says what the pool has met. */
@@ -54,13 +54,13 @@ export class Entrance {
 
   /** Nobody waits for a server any more, but somebody must notice that there is one. */
   scout(): void {
-    const { pool, connect, isMaking, boundLast } = this.#side;
+    const { pool, connect, isMaking, boundLatest } = this.#side;
     if (this.#scouting || pool.ending || isMaking() || pool.waitingCount > 0) return;
     this.#scouting = true;
     connect((_error, client, done) => {
       this.#scouting = false;
       if (client !== undefined) done();
     });
-    boundLast();
+    boundLatest();
   }
 }

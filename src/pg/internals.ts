@@ -119,6 +119,11 @@ export function newestClient(pool: pg.Pool): pg.PoolClient | undefined {
   return priv(pool)._clients.at(-1);
 }
 
+/** Is there room for no further client? */
+export function isFull(pool: pg.Pool): boolean {
+  return priv(pool)._isFull();
+}
+
 export function isIdle(pool: pg.Pool, client: pg.PoolClient): boolean {
   return priv(pool)._idle.some((item) => item.client === client);
 }

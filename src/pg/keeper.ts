@@ -25,6 +25,7 @@ import {
   putBack,
   streamOf,
   isExpired,
+  isFull,
   isMember,
 } from './internals.js';
 import { Leases } from './leases.js';
@@ -101,7 +102,7 @@ export class Keeper {
       admission: this.#admission,
       isServed: () => this.#usable.size > 0,
       isMaking: () => this.#pending.size > 0,
-      boundLast: () => this.#boundLast(),
+      boundLatest: () => this.#boundLatest(),
       deadlineError: (waitedMillis) => this.#deadlineError(WAITED, waitedMillis),
     });
     const forget = [
@@ -128,6 +129,20 @@ export class Keeper {
   /** `pool.connect`, unless it {@link isCalm}. */
   get(callback: ConnectCallback): void {
     this.#entrance.get(callback);
+  }
+
+  /** Is a place in the queue all that a statement gets that comes now, since there is no server for anybody? */
+  get takesPlaces(): boolean {
+    if (this.isCalm || !this.#bounding || this.#admission.limited || this.#pool.ending) return false;
+    const { idleCount, options } = this.#pool;
+    // What pg-pool bounds for a busy pool's callers too, it bounds itself.
+    return idleCount === 0 && isFull(this.#pool) && !options.connectionTimeoutMillis;
+  }
+
+  /** It gets that place. */
+  queue(item: PendingItem): void {
+    this.#queue.push(item);
+    this.#deadlines.begin(item);
   }
 
   /** May the caller have it at once? One that has been idle for long has to answer first. */
@@ -422,10 +437,10 @@ export class Keeper {
     for (const item of this.#queue) this.#deadlines.begin(item);
   }
 
-  #boundLast(): void {
+  #boundLatest(): void {
     if (this.#usable.size === 0 || this.#options.pause.on) this.bound();
-    const { last } = this.#queue;
-    if (this.#bounding && last !== undefined) this.#deadlines.begin(last);
+    const { latest } = this.#queue;
+    if (this.#bounding && latest !== undefined) this.#deadlines.begin(latest);
   }
 
   /** From here on they wait as in any busy pool. */

@@ -1,5 +1,6 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type pg from 'pg';
-import { inCallersContext, internally, inNobodysContext, ofCallerOrDriver } from '../async-context.js';
+import { callerNow, inCallersContext, internally, inNobodysContext, ofCallerOrDriver } from '../async-context.js';
 import { messageOf } from '../errors.js';
 import { type FollowingConfig, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
 import { HeldCallers } from '../failover/held-callers.js';
@@ -27,6 +28,7 @@ import { bindQueries, bindSubmittable } from './query-callbacks.js';
 import { PgProber } from './prober.js';
 import { type Done, Replayer } from './replayer.js';
 import { PgTransactions, type Session, type Transaction } from './transaction.js';
+import { type Begin, type Statement, WaitingStatement } from './waiting-statement.js';
 
 export interface PoolConfig extends pg.PoolConfig, FollowingConfig {}
 
@@ -71,6 +73,8 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     readonly #pause: Pause;
     readonly #queue: PendingQueue;
     readonly #transactions: Transactions<Transaction, Session>;
+    /** For pg-pool, which asks for a client in the turn in which a statement that has waited for one begins. */
+    #given: { readonly client: pg.PoolClient; readonly release: (error?: Error | boolean) => void } | null = null;
     /** For a pool that follows no name. */
     readonly #held: HeldCallers<PendingItem>;
 
@@ -125,6 +129,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     override connect(callback?: unknown): unknown {
       const keeper = this.#keeper;
       const told = ofCallerOrDriver(callback);
+      if (this.#given !== null) return this.#give(told as ConnectCallback);
       if (keeper === null && this.#pause.on) return this.#hold(told);
       if (keeper === null || this.ending || keeper.isCalm) return super.connect(told);
       if (told !== undefined) return keeper.get(told as ConnectCallback);
@@ -141,6 +146,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       if (typeof values === 'function') return this.query(text, undefined, values);
       if (typeof text === 'object' && text !== null) bindSubmittable(text);
       if (callback != null) {
+        if (this.#takesPlaces) return this.#wait({ text, values }, callback as Done, callerNow());
         const told = inCallersContext(callback as Done);
         if (replayer === null) return internally(Pool.#run, this, text, values, told);
         return internally(Pool.#run, this, text, values, (error, answer) => {
@@ -151,12 +157,40 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       if (replayer === null) return internally(Pool.#run, this, text, values, undefined);
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       const result = new Chosen<unknown>((resolve, reject) => {
+        const settle = (error: Error | undefined, answer: unknown): void =>
+          error == null ? resolve(answer) : reject(error);
+        if (this.#takesPlaces) return this.#wait({ text, values }, settle, null);
         internally(Pool.#run, this, text, values, (error, answer) => {
           if (error == null) resolve(answer);
-          else replayer.failed(error, text, values, (last, late) => (last == null ? resolve(late) : reject(last)));
+          else replayer.failed(error, text, values, settle);
         });
       });
       return result.catch(withApplicationsStack);
+    }
+
+    /** Unless an application has put a `connect` of its own in place, which then has to be asked. */
+    get #takesPlaces(): boolean {
+      return this.#keeper?.takesPlaces === true && this.connect === Pool.prototype.connect;
+    }
+
+    #wait(statement: Statement, told: Done, caller: AsyncResource | null): void {
+      this.#keeper!.queue(new WaitingStatement(statement, this.#begin, told, caller));
+    }
+
+    readonly #begin: Begin = ({ text, values }, client, release, done) => {
+      this.#given = { client, release };
+      internally(Pool.#run, this, text, values, (error, answer) => {
+        if (error == null) done(error, answer);
+        else this.#replayer!.failed(error, text, values, done);
+      });
+      // Whoever has put a `connect` of its own in place meanwhile has made another one.
+      if (this.#given !== null) this.#give((_error, _client, giveBack) => giveBack());
+    };
+
+    #give(callback: ConnectCallback): void {
+      const { client, release } = this.#given!;
+      this.#given = null;
+      callback(undefined, client, release);
     }
 
     /** pg-pool's own `query`. */
@@ -181,8 +215,8 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
 
     #hold(callback: unknown): unknown {
       const result = super.connect(callback);
-      const { last } = this.#queue;
-      if (last !== undefined) this.#held.bound([last]);
+      const { latest } = this.#queue;
+      if (latest !== undefined) this.#held.bound([latest]);
       return result;
     }
 

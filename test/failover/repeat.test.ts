@@ -20,7 +20,7 @@ async function outcomeOf(startedAt: number): Promise<{ answer: unknown; tookMill
   } as unknown as Endpoint;
   const repeated = repeatIfAbandoned(
     endpoint,
-    { error: lostWith, outcome: 'unknown', session: { service, knownAt: 1_000, lostAt: 1_100 } },
+    { error: lostWith, outcome: 'unknown', session: { service, sessionId: null, knownAt: 1_000, lostAt: 1_100 } },
     {
       lease: () => Promise.resolve('a connection'),
       socketOf: () => ({ service, openedAt: 1_400 }) as unknown as TrackedSocket,
@@ -47,7 +47,7 @@ it('is repeated on a server that was started a moment after the session, though 
 });
 
 it('is not repeated on one that may be the same, and is told so soon where that is certain', async () => {
-  const { answer } = await outcomeOf(900);
+  const { answer } = await outcomeOf(600);
   expect(answer).toBe(lostWith);
   const long = await outcomeOf(-100_000);
   expect(long.answer).toBe(lostWith);

@@ -39,6 +39,11 @@ async function readsInFlight(
   return reads;
 }
 
+/** One that has just been started, and is started again, can be told from one that was not by its sessions' numbers. */
+async function serveSessions(count: number): Promise<void> {
+  for (let served = 0; served < count; served++) await lab.hosts[0]!.database.query('do 0');
+}
+
 const answered = (count: number, index: number): unknown[] =>
   Array(count).fill({ value: [{ slept: 0, port: portOf(lab, index) }] });
 
@@ -72,11 +77,21 @@ onServers('reads in flight of a pool', () => {
     ['it is killed and started at once, while connections are idle', 3, restarts],
   ])('are all answered where the name stays and the server goes: %s', async (_, count, befall) => {
     make();
+    await serveSessions(60);
     await fill(pool);
     const reads = await readsInFlight(count);
     await befall();
     expect(await Promise.all(reads)).toEqual(answered(count, 0));
     expect(replays).toHaveLength(count);
+  });
+
+  it('wait no longer than their deadline to be run again, whoever else waits', async () => {
+    make({ connectionLimit: 1, failover: { deadlineMillis: 1_000 } });
+    const [read] = await readsInFlight(1);
+    const others = Array.from({ length: 3 }, () => settled(pool.promise().query('select 1')));
+    lab.hosts[0]!.kill();
+    expect(outcomeOf((await read)!.error)).toBe('unknown');
+    for (const { error } of await Promise.all(others)) expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 
   it('are not run again where they write, unless their caller vouches for them', async () => {

@@ -46,7 +46,7 @@ describe('the private members of pg-pool', () => {
     const held = await Promise.all([other.connect(), other.connect()]);
     const waiting = other.connect();
     expect([queue.length, other.waitingCount]).toEqual([1, 1]);
-    const item = queue.last!;
+    const item = queue.latest!;
     expect(queue.remove(item)).toBe(true);
     expect(other.waitingCount).toBe(0);
     queue.queueAgain(item);

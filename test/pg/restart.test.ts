@@ -100,6 +100,15 @@ describe('reads in flight when their server goes and the name stays', () => {
     expect(replays).toHaveLength(count);
   });
 
+  it('wait no longer than their deadline to be run again, whoever else waits', async () => {
+    make({ max: 1, failover: { deadlineMillis: 1_000 } });
+    const [read] = await readsInFlight(1);
+    const others = Array.from({ length: 3 }, () => settled(pool.query('select 1')));
+    lab.hosts[0]!.kill();
+    expect(outcomeOf((await read)!.error)).toBe('unknown');
+    for (const { error } of await Promise.all(others)) expect(error?.code).toBe('DEADLINE_EXCEEDED');
+  });
+
   it('are not run again with replay unsent', async () => {
     make({ failover: { replay: 'unsent' } });
     const reads = await readsInFlight(2);
@@ -171,7 +180,7 @@ describe('reads that a server ended which stays', () => {
     first.refuse();
     const other = await pool.connect();
     client.release();
-    const [read] = await readsInFlight(1, 30);
+    const [read] = await readsInFlight(1);
     other.release();
     await first.restore();
     await end(await running());

@@ -7,13 +7,17 @@ import { FakeProber } from './fake-prober.js';
 const service = { address: '10.0.0.1', port: 5_432 };
 
 describe('a server that has run for so long', () => {
-  const lost = { service, knownAt: 10_000, lostAt: 60_000 };
+  const lost = { service, sessionId: 40, knownAt: 10_000, lostAt: 60_000 };
 
   it.each<[string, Partial<Uptime>, Succession]>([
     ['was started after the session', { millis: 88_000 }, 'yes'],
     ['may have been started before it, by its resolution', { millis: 89_500 }, 'unsure'],
     ['may have been started before it, by its clock', { millis: 88_950 }, 'unsure'],
-    ['was started before it', { millis: 90_500 }, 'no'],
+    ['was started before it, or its seconds began early', { millis: 90_950 }, 'unsure'],
+    ['was started before it', { millis: 91_500 }, 'no'],
+    ['may have been started before it, and counts its sessions anew', { millis: 90_500, sessionId: 39 }, 'yes'],
+    ['may have been started before it, and goes on counting', { millis: 90_500, sessionId: 41 }, 'unsure'],
+    ['was started before it, and has counted all that there are', { millis: 91_500, sessionId: 39 }, 'no'],
     ['had its clock set back', { millis: -5 }, 'no'],
     ['recovered after the loss', { millis: 500_000, recoveredMillis: 30_000 }, 'yes'],
     ['recovered, or had its statistics reset, before the loss', { millis: 500_000, recoveredMillis: 60_000 }, 'no'],
@@ -33,7 +37,8 @@ describe('asking a server for how long it has run', () => {
     const { clock, prober, uptimes } = make();
     const answers: ((uptime: Uptime) => void)[] = [];
     prober.uptime = () => new Promise((resolve) => answers.push(resolve));
-    const lose = (): Promise<Succession> => uptimes.successionOf({ service, knownAt: -1_000, lostAt: clock.now() });
+    const lose = (): Promise<Succession> =>
+      uptimes.successionOf({ service, sessionId: null, knownAt: -1_000, lostAt: clock.now() });
     const found = [lose(), lose()];
     await clock.advance(10);
     found.push(lose());
@@ -45,7 +50,8 @@ describe('asking a server for how long it has run', () => {
 
   it('comes to nothing where nobody can ask, or the question fails', async () => {
     const { clock, prober, uptimes } = make();
-    const lose = (): Promise<Succession> => uptimes.successionOf({ service, knownAt: -1_000, lostAt: clock.now() });
+    const lose = (): Promise<Succession> =>
+      uptimes.successionOf({ service, sessionId: null, knownAt: -1_000, lostAt: clock.now() });
     expect(await lose()).toBe('no');
     prober.uptime = () => Promise.reject(new Error('no password'));
     expect(await lose()).toBe('no');
