@@ -26,7 +26,9 @@ async function inOutage(extra: PoolConfig = {}): Promise<Promise<unknown>[]> {
   pool = makePool(lab, { max: 2, ...extra });
   await fill(pool);
   await kill(lab, pool);
-  return [settled(pool.query('select 1')), settled(pool.query('select 1'))];
+  const first = [settled(pool.query('select 1')), settled(pool.query('select 1'))];
+  await expect.poll(() => pool.endpoint!.state).toBe('down');
+  return first;
 }
 
 describe('statements that wait for a server', () => {
@@ -91,7 +93,9 @@ describe('statements that wait for a server', () => {
     const first = await inOutage();
     const waiting = [
       settled(pool.query('select 1')),
-      settled(new Promise((resolve) => pool.query('select 1', (error) => resolve(Promise.reject(error))))),
+      settled(
+        new Promise((resolve, reject) => pool.query('select 1', (error) => (error ? reject(error) : resolve(0)))),
+      ),
     ];
     await pool.end();
     for (const { error } of await Promise.all(waiting)) {
