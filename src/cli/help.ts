@@ -11,7 +11,7 @@ export function overview(commands: readonly (Command | ForeignCommand)[]): strin
     '',
     ...list,
     '',
-    'eip-pool COMMAND --help tells more. AWS credentials and Region come from where every AWS tool takes them.',
+    'eip-pool COMMAND --help tells more, --version which one this is. AWS credentials and Region come from where every AWS tool takes them.',
     'Exit status: 0 all well, 1 something failed, 2 not understood.',
   ].join('\n');
 }

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { isEipPoolError, messageOf } from '../errors.js';
 import { nearest } from '../options.js';
 import { readArgs, UsageError } from './args.js';
@@ -10,6 +11,10 @@ import { Output, type Streams } from './output.js';
 export async function run(argv: readonly string[], streams: Streams, signal: AbortSignal): Promise<number> {
   const json = argv.includes('--json');
   try {
+    if (argv[0] === '--version' || argv[0] === '-v') {
+      streams.out(`${version()}\n`);
+      return OK;
+    }
     const found = findCommand(argv);
     if (found === null) {
       streams.out(`${overview(commands)}\n`);
@@ -30,6 +35,11 @@ export async function run(argv: readonly string[], streams: Streams, signal: Abo
     else streams.error(`eip-pool: ${messageOf(error)}${code === 'USAGE' ? '\nTry: eip-pool --help' : ''}\n`);
     return misused || code === 'INVALID_OPTION' ? MISUSED : FAILED;
   }
+}
+
+function version(): string {
+  const { version } = createRequire(import.meta.url)('eip-pool/package.json') as { readonly version: string };
+  return version;
 }
 
 /** The command with the longest name that the line begins with; null where help was asked for. */

@@ -2,7 +2,7 @@ import genericPool from 'generic-pool';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createPool, type Factory, type Pool, type Target } from '../../src/generic-pool/index.js';
+import following, { createPool, type Factory, type Pool, type Target } from '../../src/generic-pool/index.js';
 import { onServers } from '../mysql2/support.js';
 import { asInstance } from '../unusual-options.js';
 import { forget, lab, make, moveTo, mysqlFactory, pgFactory, pgPort, shut, useLab } from './support.js';
@@ -29,6 +29,12 @@ const byConnect: Factory<Socket> = {
   },
   destroy: (socket) => void socket.destroy(),
 };
+
+it('exports what generic-pool does, by name and by default, with pools that follow', async () => {
+  const named: Record<string, unknown> = { ...(await import('../../src/generic-pool/index.js')) };
+  expect(Object.keys(named)).toEqual(expect.arrayContaining(['default', ...Object.keys(genericPool)]));
+  expect(following).toEqual({ ...genericPool, createPool });
+});
 
 describe.each([
   ['lookup', byLookup],
