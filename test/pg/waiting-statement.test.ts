@@ -22,18 +22,18 @@ afterAll(async () => {
 });
 
 /** A pool that has lost its server, and as many callers as it may have connections, who have them made. */
-async function inOutage(extra: PoolConfig = {}): Promise<Promise<unknown>[]> {
+async function inOutage(extra: PoolConfig = {}): Promise<{ readonly first: Promise<unknown> }> {
   pool = makePool(lab, { max: 2, ...extra });
   await fill(pool);
   await kill(lab, pool);
-  const first = [settled(pool.query('select 1')), settled(pool.query('select 1'))];
+  const first = Promise.all([settled(pool.query('select 1')), settled(pool.query('select 1'))]);
   await expect.poll(() => pool.endpoint!.state).toBe('down');
-  return first;
+  return { first };
 }
 
 describe('statements that wait for a server', () => {
   it('run in the order in which they came, and each is told in the context of its caller', async () => {
-    const first = await inOutage();
+    const { first } = await inOutage();
     const context = new AsyncLocalStorage<number>();
     const told: (readonly [number | undefined, unknown])[] = [];
     const text = 'select $1::int as n, inet_server_port() as port';
@@ -52,7 +52,7 @@ describe('statements that wait for a server', () => {
     );
     expect(pool.waitingCount).toBe(6);
     await lab.hosts[0]!.restore();
-    await Promise.all([...first, ...done]);
+    await Promise.all([first, ...done]);
     const port = portOf(lab, 0);
     expect(told.toSorted(([a], [b]) => a! - b!)).toEqual(Array.from({ length: 6 }, (_, n) => [n, { n, port }]));
     expect([pool.waitingCount, pool.idleCount]).toEqual([0, 2]);
@@ -90,7 +90,7 @@ describe('statements that wait for a server', () => {
   });
 
   it('are told by end() that nothing was sent', async () => {
-    const first = await inOutage();
+    const { first } = await inOutage();
     const waiting = [
       settled(pool.query('select 1')),
       settled(
@@ -102,6 +102,6 @@ describe('statements that wait for a server', () => {
       expect(error?.code).toBe('POOL_ENDED');
       expect(outcomeOf(error)).toBe('not-sent');
     }
-    await Promise.all(first);
+    await first;
   });
 });
