@@ -1,21 +1,15 @@
 #!/usr/bin/env node
+import { FAILED } from './command.js';
 import { run } from './run.js';
 
 // What the SDK says of this Node version is for the developers of a program, not for the users of a command.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
-/** The exit status of a program that SIGPIPE ends, which Node ignores: nobody reads on, as of `eip-pool watch … | head`. */
-const NOBODY_READS = 128 + 13;
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(NOBODY_READS);
-  });
-}
-
 const enough = new AbortController();
 process.once('SIGINT', () => enough.abort());
 process.once('SIGTERM', () => enough.abort());
+// Nobody reads on, as of `eip-pool watch … | head`: what was begun is still put in order.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => enough.abort());
 
 const status = await run(
   process.argv.slice(2),
@@ -27,4 +21,4 @@ const status = await run(
   enough.signal,
 );
 // Look-ups that were given up may hold the process; what was written goes out first.
-process.stdout.write('', (error) => process.exit(error == null ? status : NOBODY_READS));
+process.stdout.write('', (error) => process.exit(error == null ? status : status || FAILED));
