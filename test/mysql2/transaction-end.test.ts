@@ -142,15 +142,19 @@ onServers('on MySQL’s protocol', () => {
 
   it('what is sent at the same time as a statement that meets a deadlock is not committed on its own', async () => {
     await pool.query('insert into e values (1), (2)');
-    let other = (): void => {};
+    let [other, holds] = [(): void => {}, (): void => {}];
     const blocked = new Promise<void>((resolve) => (other = resolve));
+    const held = new Promise<void>((resolve) => (holds = resolve));
     const rival = pool.transaction(async (tx) => {
       await tx.query('update e set n = n where n = 2');
       await tx.query('update e set n = n + 100 where n = 200');
+      holds();
       await blocked;
       await tx.query('update e set n = n where n = 1');
     });
     const work = pool.transaction(async (tx) => {
+      // Each has what the other one asks for next: whoever came late would only wait.
+      await held;
       await tx.query('update e set n = n where n = 1');
       other();
       await Promise.all([tx.query('update e set n = n where n = 2'), insert(tx, 7)]);
