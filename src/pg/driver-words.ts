@@ -1,12 +1,11 @@
 import type pg from 'pg';
 import { EipPoolError, isEipPoolError } from '../errors.js';
 
+/** Gives a client back; with an error or `true`, to be closed. */
+export type Release = (error?: Error | boolean) => void;
+
 /** What pg-pool calls when it has a client, or will have none. */
-export type ConnectCallback = (
-  error: Error | undefined,
-  client: pg.PoolClient | undefined,
-  done: (release?: Error | boolean) => void,
-) => void;
+export type ConnectCallback = (error: Error | undefined, client: pg.PoolClient | undefined, done: Release) => void;
 
 /** What pg-pool says; applications look for these. */
 export const WAITED = 'timeout exceeded when trying to connect';

@@ -8,7 +8,7 @@ import { type PendingConnection, PendingConnections } from '../failover/pending-
 import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { isQuiet } from '../sockets/watch.js';
-import { type ConnectCallback, endedError, isLeft, TERMINATED, WAITED } from './driver-words.js';
+import { type ConnectCallback, endedError, isLeft, type Release, TERMINATED, WAITED } from './driver-words.js';
 import { Entrance } from './entrance.js';
 import { followHandshake } from './handshake.js';
 import {
@@ -44,7 +44,6 @@ export interface KeeperOptions {
   readonly connect: (callback: ConnectCallback) => void;
 }
 
-type Release = (error?: Error | boolean) => void;
 type Pending = PendingConnection<pg.PoolClient, PendingItem>;
 
 /** Stands for the caller in pg-pool's hands while its connection is made: who gets it may change until then. */

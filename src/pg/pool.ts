@@ -10,7 +10,7 @@ import type { TransactionOptions } from '../failover/transaction-options.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { type ClientClass } from './client.js';
 import { type ClientConstructor, meantBy, withInherited, streamFactory, withClient } from './config.js';
-import { type ConnectCallback, endedError, WAITED } from './driver-words.js';
+import { type ConnectCallback, endedError, type Release, WAITED } from './driver-words.js';
 import {
   type Driver,
   type IdleListener,
@@ -26,9 +26,9 @@ import {
 import { Keeper } from './keeper.js';
 import { bindQueries, bindSubmittable } from './query-callbacks.js';
 import { PgProber } from './prober.js';
-import { type Done, Replayer } from './replayer.js';
+import { type Done, type Given, Replayer } from './replayer.js';
 import { PgTransactions, type Session, type Transaction } from './transaction.js';
-import { type Begin, type Statement, WaitingStatement } from './waiting-statement.js';
+import { type Begin, WaitingStatement } from './waiting-statement.js';
 
 export interface PoolConfig extends pg.PoolConfig, FollowingConfig {}
 
@@ -74,7 +74,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     readonly #queue: PendingQueue;
     readonly #transactions: Transactions<Transaction, Session>;
     /** For pg-pool, which asks for a client in the turn in which a statement that has waited for one begins. */
-    #given: { readonly client: pg.PoolClient; readonly release: (error?: Error | boolean) => void } | null = null;
+    #given: { readonly client: pg.PoolClient; readonly release: Release } | null = null;
     /** For a pool that follows no name. */
     readonly #held: HeldCallers<PendingItem>;
 
@@ -173,8 +173,8 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       return this.#keeper?.takesPlaces === true && this.connect === Pool.prototype.connect;
     }
 
-    #wait(statement: Statement, told: Done, caller: AsyncResource | null): void {
-      this.#keeper!.queue(new WaitingStatement(statement, this.#begin, told, caller));
+    #wait(given: Given, told: Done, caller: AsyncResource | null): void {
+      this.#keeper!.queue(new WaitingStatement(given, this.#begin, told, caller));
     }
 
     readonly #begin: Begin = ({ text, values }, client, release, done) => {

@@ -33,9 +33,12 @@ declare module 'pg' {
 }
 
 /** A statement as `pool.query` got it. */
-interface Statement {
+export interface Given {
   readonly text: unknown;
   readonly values: unknown;
+}
+
+interface Statement extends Given {
   readonly sql: string;
 }
 

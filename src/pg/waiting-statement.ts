@@ -1,25 +1,18 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type pg from 'pg';
 import { tellCaller } from '../async-context.js';
+import type { Release } from './driver-words.js';
 import type { PendingItem } from './internals.js';
-import type { Done } from './replayer.js';
-
-/** What `pool.query` was given. */
-export interface Statement {
-  readonly text: unknown;
-  readonly values: unknown;
-}
-
-type Release = (error?: Error | boolean) => void;
+import type { Done, Given } from './replayer.js';
 
 /** Runs the statement on this client as pg-pool would, and gives the client back. */
-export type Begin = (statement: Statement, client: pg.PoolClient, release: Release, done: Done) => void;
+export type Begin = (given: Given, client: pg.PoolClient, release: Release, done: Done) => void;
 
 /**
  * A statement of `pool.query` that waits for a server. In an outage there are very many: each is one object, and what
  * pg-pool makes for it is made once there is a client.
  */
-export class WaitingStatement implements PendingItem, Statement {
+export class WaitingStatement implements PendingItem, Given {
   readonly text: unknown;
   readonly values: unknown;
   readonly #begin: Begin;
@@ -31,7 +24,7 @@ export class WaitingStatement implements PendingItem, Statement {
   timedOut?: boolean;
 
   /** @param caller in whose context it is told; null for whoever awaits it */
-  constructor({ text, values }: Statement, begin: Begin, told: Done, caller: AsyncResource | null) {
+  constructor({ text, values }: Given, begin: Begin, told: Done, caller: AsyncResource | null) {
     this.text = text;
     this.values = values;
     this.#begin = begin;

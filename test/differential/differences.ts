@@ -127,9 +127,14 @@ function leftTransactions(ours: Entries): string[] {
   return ours.flatMap((entry) => /^(\d+) transaction failed: TRANSACTION_LEFT /.exec(entry)?.[1] ?? []);
 }
 
-/** Answers alone, from where the courses part, and none of these transactions'. */
-function withoutTransactions(numbers: readonly string[], stock: Entries, ours: Entries): readonly [Entries, Entries] {
+/** Answers alone, from where the courses part, and none of these transactions'; undefined where ours only goes on. */
+function withoutTransactions(
+  numbers: readonly string[],
+  stock: Entries,
+  ours: Entries,
+): readonly [Entries, Entries] | undefined {
   const parting = stock.findIndex((entry, i) => entry !== ours[i]);
+  if (parting < 0) return undefined;
   const rest = (entries: Entries): Entries =>
     onlyAnswersFrom(entries, parting).filter(
       (entry) => !numbers.some((n) => entry.startsWith(`${n} transaction `) || entry.startsWith(`insert ${n} `)),
@@ -142,12 +147,13 @@ export const transactionBegunAnew: Allowance = {
     'a transaction whose BEGIN finds its connection closed is begun on another one; where it times out, it is closed',
   without: (stock, ours) => {
     const failed = stock.flatMap((entry) => FAILED_BY_HAND.exec(entry)?.[1] ?? []);
-    if (failed.length === 0 || isSame(stock, ours)) return undefined;
+    if (failed.length === 0) return undefined;
     // One whose lease was given back by another caller may meet the statements of whoever has it then, and refuses.
-    const [theirs, own] = withoutTransactions([...failed, ...leftTransactions(ours)], stock, ours);
+    const rest = withoutTransactions([...failed, ...leftTransactions(ours)], stock, ours);
+    if (rest === undefined) return undefined;
     // By hand, ROLLBACK waits behind what timed out, and then so does the end of the pool.
     const isNoEnd = (entry: string): boolean => !/^\d+ end /.test(entry);
-    return [theirs.filter(isNoEnd), own.filter(isNoEnd)];
+    return [rest[0].filter(isNoEnd), rest[1].filter(isNoEnd)];
   },
 };
 
