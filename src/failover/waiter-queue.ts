@@ -24,13 +24,15 @@ const BEFORE_ALL = -Number.MAX_SAFE_INTEGER;
 /** Callers of one pool in the order in which they came, whatever was tried for them in the meantime. */
 export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   readonly #list: LinkedList<Turn<W>> = new LinkedList();
+  #length = 0;
   #lastTurn = 0;
   #lastAhead = BEFORE_ALL;
   #isAhead = false;
   #latest: W | undefined;
 
+  /** How many wait: drivers ask this several times for each statement. */
   get length(): number {
-    return this.#list.length;
+    return this.#length;
   }
 
   get first(): W | undefined {
@@ -97,8 +99,9 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   /** False if it was not in the queue. */
   remove(waiter: W): boolean {
     const { place } = waiter;
+    if (place === undefined) return false;
     this.#left(waiter);
-    return place !== undefined && this.#list.remove(place as Turn<W>);
+    return this.#list.remove(place as Turn<W>);
   }
 
   /** Takes all of them out, in turn. */
@@ -109,11 +112,13 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   }
 
   #left(waiter: W): void {
+    this.#length--;
     waiter.place = undefined;
     if (waiter === this.#latest) this.#latest = undefined;
   }
 
   #placeOf(waiter: W): Turn<W> {
+    this.#length++;
     const place = new Turn(waiter);
     waiter.place = place;
     return place;

@@ -82,22 +82,34 @@ class TellingQueue extends driver.PriorityQueue {
 
 /** generic-pool's own class, whose constructor takes what its `createPool` gives it. */
 export abstract class StockPool extends driver.Pool {
+  /** It is serving whoever waits, after it asked whether the name is known to be what it was. */
+  #serving = false;
+
   constructor(factory: object, options: object) {
     super(driver.DefaultEvictor, driver.Deque, TellingQueue, factory, options);
   }
 
-  /** Asked before anybody is served: may the pool hand out anything, or make it for a caller, now? */
-  protected abstract mayServe(): boolean;
+  /**
+   * Asked before anybody is served: may the pool hand out anything, or make it for a caller, now? `isAwake`: the process
+   * is known not to have been suspended since the last answer.
+   */
+  protected abstract mayServe(isAwake: boolean): boolean;
 
   /** Asked when a caller gets it. What no caller may get is destroyed, and the caller keeps its turn. */
   protected abstract mayLend(resource: unknown): boolean;
 
   override _dispense(): void {
-    if (this.mayServe()) super._dispense();
+    if (this._waitingClientsQueue.length === 0 || !this.mayServe(false)) return;
+    this.#serving = true;
+    try {
+      super._dispense();
+    } finally {
+      this.#serving = false;
+    }
   }
 
   override _dispatchPooledResourceToNextWaitingClient(resource: PooledResource): boolean {
-    if (!this.mayServe()) {
+    if (!this.mayServe(this.#serving)) {
       this._addPooledResourceToAvailableObjects(resource);
       return false;
     }

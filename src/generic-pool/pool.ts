@@ -50,8 +50,8 @@ class FollowingPool extends StockPool {
     return this.#callers.enter(this, () => super.acquire(priority), this.#keeper?.refusal ?? null);
   }
 
-  protected override mayServe(): boolean {
-    return !this.#callers.pause.on && (this.#keeper === null || this.#keeper.isAwake(this));
+  protected override mayServe(isAwake: boolean): boolean {
+    return !this.#callers.pause.on && (isAwake || this.#keeper === null || this.#keeper.isAwake(this));
   }
 
   /** Design, endpoint rule 1: the answer of the moment in which the caller gets it. */

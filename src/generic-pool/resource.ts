@@ -21,7 +21,7 @@ export class Resource implements Connection {
   readonly value: unknown;
   /** Where it lives, if not on sockets of ours. */
   readonly address: Address;
-  readonly #sockets: Set<TrackedSocket>;
+  #sockets: readonly TrackedSocket[];
   /** Only its driver knows when it waits for its server. */
   readonly silenceMillis: number = Infinity;
   readonly #side: PoolSide;
@@ -32,7 +32,7 @@ export class Resource implements Connection {
     this.#side = side;
     this.value = value;
     this.address = address;
-    this.#sockets = new Set(sockets);
+    this.#sockets = sockets;
     for (const socket of sockets) {
       socket.carry(this);
       socket.once('close', () => this.#closed(socket));
@@ -44,7 +44,7 @@ export class Resource implements Connection {
   }
 
   get hasSockets(): boolean {
-    return this.#sockets.size > 0;
+    return this.#sockets.length > 0;
   }
 
   /** Does it lead to where the name points, all of it? */
@@ -89,8 +89,9 @@ export class Resource implements Connection {
 
   #closed(socket: TrackedSocket): void {
     // That it gave up one of several is no loss.
-    if (wasClosedByItsOwner(socket) && this.#sockets.size > 1) this.#sockets.delete(socket);
-    else this.#side.lost(this);
+    if (wasClosedByItsOwner(socket) && this.#sockets.length > 1) {
+      this.#sockets = this.#sockets.filter((other) => other !== socket);
+    } else this.#side.lost(this);
   }
 }
 

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { type Waiter, WaiterQueue } from '../failover/waiter-queue.js';
+import type { TrackedSocket } from '../sockets/tracked-socket.js';
 
 /** What of the module `pg` is used; another copy of it will do. */
 export interface Driver {
@@ -279,6 +280,17 @@ export function processIdOf(client: pg.ClientBase): number | null {
 /** pg's own socket: raw until TLS, and gone from here once TLS is on it. */
 export function streamOf(client: pg.ClientBase): unknown {
   return (client as unknown as { connection?: { stream?: unknown } }).connection?.stream;
+}
+
+const SOCKET: unique symbol = Symbol('eip-pool.socket');
+
+/** The socket of a pool's client, also under TLS, for as long as the client is not closed. Asked with every checkout. */
+export function socketOf(client: pg.ClientBase): TrackedSocket | undefined {
+  return (client as { [SOCKET]?: TrackedSocket | undefined })[SOCKET];
+}
+
+export function keepSocket(client: pg.ClientBase, socket: TrackedSocket | undefined): void {
+  (client as { [SOCKET]?: TrackedSocket | undefined })[SOCKET] = socket;
 }
 
 /** Tells every server error of this client before pg handles it. */

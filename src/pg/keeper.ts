@@ -27,6 +27,8 @@ import {
   isExpired,
   isFull,
   isMember,
+  keepSocket,
+  socketOf,
 } from './internals.js';
 import { Leases } from './leases.js';
 import { PooledConnection, type PoolSide } from './pooled-connection.js';
@@ -73,13 +75,15 @@ export class Keeper {
   /** Connections on which the next statement can run, leased or idle. */
   readonly #usable: Set<pg.PoolClient> = new Set();
   /** Every connection that is not closed, whoever has it. */
-  readonly #alive: Map<pg.PoolClient, TrackedSocket> = new Map();
+  readonly #alive: Set<pg.PoolClient> = new Set();
   readonly #leave: () => void;
   #everConnected = false;
   /** Attempts fail, and none has succeeded since. */
   #strained = false;
   /** Whoever waits, waits for a server or for a pause to end, and has a deadline. */
   #bounding = false;
+  /** There is a connection, and nothing keeps anybody from it but their turn. */
+  #calm = false;
   #pulsing = false;
 
   constructor(options: KeeperOptions) {
@@ -120,9 +124,9 @@ export class Keeper {
     return this.#pool.totalCount - this.#pool.idleCount - this.#pending.size + this.drainingCount;
   }
 
-  /** Is there nothing that a caller would have to be asked, or wait for, but his turn? */
+  /** Whether there is nothing that a caller would have to be asked, or wait for, but their turn. */
   get isCalm(): boolean {
-    return this.#usable.size > 0 && !this.#admission.limited && !this.#options.pause.on;
+    return this.#calm;
   }
 
   /** `pool.connect`, unless it {@link isCalm}. */
@@ -132,7 +136,7 @@ export class Keeper {
 
   /** Is a place in the queue all that a statement gets that comes now, since there is no server for anybody? */
   get takesPlaces(): boolean {
-    if (this.isCalm || !this.#bounding || this.#admission.limited || this.#pool.ending) return false;
+    if (!this.#bounding || this.#admission.limited || this.#pool.ending) return false;
     const { idleCount, options } = this.#pool;
     // What pg-pool bounds for a busy pool's callers too, it bounds itself.
     return idleCount === 0 && isFull(this.#pool) && !options.connectionTimeoutMillis;
@@ -150,7 +154,7 @@ export class Keeper {
       if (this.#roles === null) this.#made((item as PendingAttempt).pending, client);
       return true;
     }
-    const socket = this.#alive.get(client);
+    const socket = socketOf(client);
     const doubted =
       socket !== undefined && (this.#endpoint.slept || isQuiet(socket) || this.#roles?.doubts(client) === true);
     if (doubted && !isExpired(this.#pool, client)) return false;
@@ -160,7 +164,7 @@ export class Keeper {
 
   /** Hands out one that may not be at once, if its server answers; else the caller gets another. */
   askFirst(handOut: HandOut): void {
-    const socket = this.#alive.get(handOut.client)!;
+    const socket = socketOf(handOut.client)!;
     void this.#answers(socket, handOut.client).then((answers) => {
       if (answers) this.#deadlines.end(handOut.item);
       // In a turn of its own, so that what a caller's callback throws is his.
@@ -209,7 +213,7 @@ export class Keeper {
     this.#leave();
     this.#deadlines.endAll();
     this.#admission.up();
-    for (const socket of this.#alive.values()) socket.expectEnd();
+    for (const client of this.#alive) socketOf(client)?.expectEnd();
   }
 
   /** A caller gave it back, and pg-pool has not dealt with it yet. */
@@ -272,13 +276,14 @@ export class Keeper {
     const socket = stream instanceof TrackedSocket ? stream : null;
     pending.begin(client, socket);
     if (socket === null) return;
-    this.#alive.set(client, socket);
+    this.#alive.add(client);
+    keepSocket(client, socket);
     onEnd(client, () => this.#onEnd(client, socket, pending));
     const handshake = followHandshake(client, socket);
     if (this.#roles === null) client.once('connect', () => this.#arrived(pending));
     else {
       handshake.deferred = true;
-      this.#roles.watch(client, () => [...this.#alive.keys()]);
+      this.#roles.watch(client, () => [...this.#alive]);
     }
     if (client.listenerCount('error') === 0 && !('endpoint' in client)) client.on('error', () => {});
     socket.follow({ persist: (cause) => this.#persistsAfter(cause) });
@@ -293,6 +298,7 @@ export class Keeper {
   /** What became of one that was still being made, pg-pool tells its {@link PendingAttempt}. */
   #onEnd(client: pg.PoolClient, { dialledAddress }: TrackedSocket, pending: Pending): void {
     this.#alive.delete(client);
+    keepSocket(client, undefined);
     this.#roles?.forget(client);
     this.#lose(client);
     if (pending.isSettled) this.#leases.ended(client, dialledAddress);
@@ -431,6 +437,7 @@ export class Keeper {
 
   /** Whoever waits, or comes now, waits for a server, or for a pause to end, until its deadline. */
   bound(): void {
+    this.#calm = false;
     if (this.#bounding) return;
     this.#bounding = true;
     for (const item of this.#queue) this.#deadlines.begin(item);
@@ -444,6 +451,7 @@ export class Keeper {
 
   /** From here on they wait as in any busy pool. */
   #unbound(): void {
+    this.#calm = !this.#admission.limited;
     if (!this.#bounding && !this.#deadlines.any) return;
     this.#bounding = false;
     for (const item of this.#queue) this.#deadlines.end(item);

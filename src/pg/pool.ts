@@ -146,7 +146,9 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       if (typeof values === 'function') return this.query(text, undefined, values);
       if (typeof text === 'object' && text !== null) bindSubmittable(text);
       if (callback != null) {
-        if (this.#takesPlaces) return this.#wait({ text, values }, callback as Done, callerNow());
+        if (!this.#keeper?.isCalm && this.#takesPlaces) {
+          return this.#wait({ text, values }, callback as Done, callerNow());
+        }
         const told = inCallersContext(callback as Done);
         if (replayer === null) return internally(Pool.#run, this, text, values, told);
         return internally(Pool.#run, this, text, values, (error, answer) => {
@@ -157,12 +159,12 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       if (replayer === null) return internally(Pool.#run, this, text, values, undefined);
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       const result = new Chosen<unknown>((resolve, reject) => {
-        const settle = (error: Error | undefined, answer: unknown): void =>
-          error == null ? resolve(answer) : reject(error);
-        if (this.#takesPlaces) return this.#wait({ text, values }, settle, null);
+        if (!this.#keeper!.isCalm && this.#takesPlaces) {
+          return this.#wait({ text, values }, settling(resolve, reject), null);
+        }
         internally(Pool.#run, this, text, values, (error, answer) => {
           if (error == null) resolve(answer);
-          else replayer.failed(error, text, values, settle);
+          else replayer.failed(error, text, values, settling(resolve, reject));
         });
       });
       return result.catch(withApplicationsStack);
@@ -320,6 +322,10 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     }
   }
   return Pool as unknown as PoolClass;
+}
+
+function settling(resolve: (answer: unknown) => void, reject: (error: Error) => void): Done {
+  return (error, answer) => (error == null ? resolve(answer) : reject(error));
 }
 
 /** As pg-pool does: a stack that leads to the application that called, not to a socket. */

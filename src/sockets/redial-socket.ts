@@ -198,6 +198,8 @@ export abstract class RedialSocket extends Socket {
   }
 
   override ref(): this {
+    // Pools ask for it at every checkout.
+    if (this.#referenced) return this;
     this.#referenced = true;
     return super.ref();
   }
