@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { endianness } from 'node:os';
+import { text } from 'node:stream/consumers';
 import { type Address, familyOf } from '../endpoint/address.js';
 
 /** One TCP connection of this process, as the kernel knows it. */
@@ -38,10 +39,15 @@ const linuxKernel: Kernel = {
   look: async (flows) => {
     const families = new Set(flows.map(({ remoteAddress }) => familyOf(remoteAddress)));
     const tables = new Map<4 | 6, string>();
-    for (const family of families) tables.set(family, await readFile(TABLES[family], 'utf8').catch(() => ''));
+    for (const family of families) tables.set(family, await tableOf(family));
     return flows.map((flow) => factsOf(tables.get(familyOf(flow.remoteAddress)) ?? '', flow));
   },
 };
+
+/** A file without a size, of which each read is a short one: `readFile` of Node 20.9 takes the first for the whole. */
+function tableOf(family: 4 | 6): Promise<string> {
+  return text(createReadStream(TABLES[family])).catch(() => '');
+}
 
 export const systemKernel: Kernel = process.platform === 'linux' ? linuxKernel : silentKernel;
 
