@@ -1,4 +1,5 @@
 import genericPool from 'generic-pool';
+import { withOverrides, forRequire } from '../failover/driver-module.js';
 import { createPool } from './pool.js';
 
 export * from 'generic-pool';
@@ -10,9 +11,10 @@ export { createPool };
 type Following = Omit<typeof genericPool, 'createPool'> & { readonly createPool: typeof createPool };
 
 /** generic-pool's own default export, with the pools that follow. */
-const following: Following = Object.create(Object.getPrototypeOf(genericPool) as object, {
-  ...Object.getOwnPropertyDescriptors(genericPool),
-  createPool: { value: createPool, enumerable: true, configurable: true, writable: true },
-}) as Following;
+const following: Following = withOverrides(genericPool, { createPool }) as unknown as Following;
+/** @internal */
+const required: Following = forRequire(following, {});
 
 export default following;
+/** @internal What `require` gives: types are those of the exports above. */
+export { required as 'module.exports' };

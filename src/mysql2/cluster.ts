@@ -1,5 +1,6 @@
 import type * as mysql from 'mysql2';
 import { inNobodysContext } from '../async-context.js';
+import { named } from '../failover/driver-module.js';
 import { type Driver, nodesOf } from './internals.js';
 import type { PoolOptions } from './options.js';
 import type { NodeConstructor } from './pool.js';
@@ -29,13 +30,13 @@ export function makeClusterClass(driver: Driver, Pool: NodeConstructor): PoolClu
     /** mysql2 makes a node with a pool of its own, which has no connection yet; ours takes its place. */
     override add(id: string | PoolOptions, config?: string | PoolOptions): void {
       const nodes = nodesOf(this as unknown as mysql.PoolCluster);
-      const named = typeof id !== 'object';
+      const hasName = typeof id !== 'object';
       // As mysql2 does.
-      if (named && nodes[id] !== undefined) return;
+      if (hasName && nodes[id] !== undefined) return;
       // First of all: options that are refused must not leave half a node behind.
-      const pool = new Pool((named ? config : id) as string | PoolOptions, 'node');
+      const pool = new Pool((hasName ? config : id) as string | PoolOptions, 'node');
       const before = new Set(Object.keys(nodes));
-      if (named) super.add(id, {});
+      if (hasName) super.add(id, {});
       else super.add({});
       for (const [added, node] of Object.entries(nodes)) {
         if (before.has(added) || node === undefined) continue;
@@ -44,5 +45,5 @@ export function makeClusterClass(driver: Driver, Pool: NodeConstructor): PoolClu
       }
     }
   }
-  return PoolCluster as unknown as PoolClusterConstructor;
+  return named(PoolCluster, driver.PoolCluster) as unknown as PoolClusterConstructor;
 }

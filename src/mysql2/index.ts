@@ -1,4 +1,5 @@
 import mysql2 from 'mysql2';
+import { forRequire } from '../failover/driver-module.js';
 import { type Wrapped, wrap } from './wrap.js';
 import type { Pool as FollowingPool } from './pool.js';
 import type { PoolCluster as FollowingCluster } from './cluster.js';
@@ -20,4 +21,9 @@ export const createPoolCluster: typeof own.createPoolCluster = own.createPoolClu
 export const createConnection: typeof own.createConnection = own.createConnection;
 export const connect: typeof own.connect = own.connect;
 
+/** @internal */
+const required: typeof own = forRequire(own, { wrap });
+
 export default own;
+/** @internal What `require` gives: types are those of the exports above. */
+export { required as 'module.exports' };

@@ -1,6 +1,7 @@
 import type * as mysql from 'mysql2';
 import type promise from 'mysql2/promise';
 import { externally, inCallersContext, inNobodysContext } from '../async-context.js';
+import { named } from '../failover/driver-module.js';
 import { EipPoolError } from '../errors.js';
 import { type ReadFailoverOptions, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
 import { Transactions } from '../failover/transaction.js';
@@ -266,5 +267,5 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
       return keeper;
     }
   }
-  return Pool as unknown as PoolConstructor & NodeConstructor;
+  return named(Pool, driver.Pool) as unknown as PoolConstructor & NodeConstructor;
 }

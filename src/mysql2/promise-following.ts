@@ -24,18 +24,27 @@ export type CreateStockCluster = (options?: mysql.PoolClusterOptions) => object;
 
 export function promiseFollowing(core: Following, createStockCluster: CreateStockCluster): PromiseFollowing {
   const Cluster = clusterOf(createStockCluster);
-  return {
+  const following: PromiseFollowing = {
     createPool: (options) => core.createPool(options).promise(promiseOf(options)),
     createPoolCluster: (options) => new Cluster(core.createPoolCluster(options), promiseOf(options)),
     createConnection: (options) => {
       const connection = core.createConnection(options);
+      const caller: { readonly stack?: string } = {};
+      Error.captureStackTrace(caller, following.createConnection);
       const Chosen = promiseOf(options);
       return new Chosen((resolve, reject) => {
         connection.once('connect', () => resolve(connection.promise(Chosen)));
-        connection.once('error', reject);
+        connection.once('error', (error) => reject(withFrames(error, caller.stack)));
       });
     },
   };
+  return following;
+}
+
+/** As mysql2 does: the stack leads to whoever asked for the connection, not to a socket. */
+function withFrames(error: Error, stack: string = ''): Error {
+  error.stack = [`${error.name}: ${error.message}`, ...stack.split('\n').slice(1)].join('\n');
+  return error;
 }
 
 /** mysql2 does not export its class, whose `add` goes past the cluster inside, to that of mysql2's own prototype. */

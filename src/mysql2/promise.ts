@@ -1,8 +1,9 @@
 import mysql2 from 'mysql2';
 import promise from 'mysql2/promise';
+import { forRequire, withOverrides } from '../failover/driver-module.js';
 import { type CreateStockCluster, promiseFollowing, type PromiseFollowing } from './promise-following.js';
 import type { PromisePool as Pool } from './promise-pool.js';
-import { following, withOverrides } from './wrap.js';
+import { following } from './wrap.js';
 
 export * from 'mysql2/promise';
 export type { FailoverOptions, FollowingConfig } from '../failover/options.js';
@@ -27,4 +28,9 @@ export const createPool: typeof own.createPool = own.createPool;
 export const createPoolCluster: typeof own.createPoolCluster = own.createPoolCluster;
 export const createConnection: typeof own.createConnection = own.createConnection;
 
+/** @internal */
+const required: typeof own = forRequire(own, { wrap });
+
 export default own;
+/** @internal What `require` gives: types are those of the exports above. */
+export { required as 'module.exports' };

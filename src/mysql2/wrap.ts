@@ -1,4 +1,5 @@
 import type * as mysql from 'mysql2';
+import { named, withOverrides } from '../failover/driver-module.js';
 import { makeClusterClass, type PoolCluster, type PoolClusterConstructor } from './cluster.js';
 import { connect } from './connection.js';
 import type { Driver } from './internals.js';
@@ -50,22 +51,16 @@ const WITH_PROMISES = {
   createConnectionPromise: 'createConnection',
 } as const satisfies Readonly<Record<string, keyof PromiseFollowing>>;
 
-function withPromises(module: object, core: Following): object {
+function withPromises(given: object, core: Following): object {
+  const module = given as Record<keyof typeof WITH_PROMISES, CreateStockCluster>;
   let made: PromiseFollowing | undefined;
-  const promises = (): PromiseFollowing => {
-    const { createPoolClusterPromise } = module as { readonly createPoolClusterPromise: CreateStockCluster };
-    return (made ??= promiseFollowing(core, createPoolClusterPromise));
-  };
-  const overrides = Object.entries(WITH_PROMISES)
-    .filter(([name]) => name in module)
-    .map(([name, method]) => [name, { get: () => promises()[method], enumerable: true, configurable: true }] as const);
+  const promises = (): PromiseFollowing => (made ??= promiseFollowing(core, module.createPoolClusterPromise));
+  const overrides = (Object.keys(WITH_PROMISES) as (keyof typeof WITH_PROMISES)[])
+    .filter((name) => name in module)
+    .map((name) => [name, WITH_PROMISES[name]] as const)
+    .map(
+      ([name, method]) =>
+        [name, { get: () => named(promises()[method], module[name]), enumerable: true, configurable: true }] as const,
+    );
   return withOverrides(module, Object.defineProperties({}, Object.fromEntries(overrides)));
-}
-
-/** The module's exports, its lazy getters too, with some replaced. */
-export function withOverrides(module: object, overrides: object): object {
-  return Object.create(Object.getPrototypeOf(module) as object, {
-    ...Object.getOwnPropertyDescriptors(module),
-    ...Object.getOwnPropertyDescriptors(overrides),
-  }) as object;
 }

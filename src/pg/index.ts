@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { type Client as ClientInstance, type ClientClass, createClientClass } from './client.js';
+import { forRequire, withOverrides } from '../failover/driver-module.js';
 import type { Driver } from './internals.js';
 import { makePoolClass, type Pool as PoolInstance, type PoolClass } from './pool.js';
 
@@ -25,10 +26,10 @@ export const Pool: PoolClass = makePoolClass(pg, Client);
 type Following = Omit<typeof pg, 'Pool' | 'Client'> & { readonly Pool: typeof Pool; readonly Client: typeof Client };
 
 /** pg's own default export, with the pool and the client that follow. */
-const following: Following = Object.create(Object.getPrototypeOf(pg) as object, {
-  ...Object.getOwnPropertyDescriptors(pg),
-  Pool: { value: Pool, enumerable: true, configurable: true, writable: true },
-  Client: { value: Client, enumerable: true, configurable: true, writable: true },
-}) as Following;
+const following: Following = withOverrides(pg, { Pool, Client }) as unknown as Following;
+/** @internal */
+const required: Following = forRequire(following, { createClientClass, createPoolClass });
 
 export default following;
+/** @internal What `require` gives: types are those of the exports above. */
+export { required as 'module.exports' };

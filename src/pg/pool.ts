@@ -1,6 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type pg from 'pg';
 import { callerNow, inCallersContext, internally, inNobodysContext, ofCallerOrDriver } from '../async-context.js';
+import { named } from '../failover/driver-module.js';
 import { messageOf } from '../errors.js';
 import { type FollowingConfig, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
 import { HeldCallers } from '../failover/held-callers.js';
@@ -321,7 +322,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       if (client !== undefined && !('endpoint' in client)) bindQueries(client);
     }
   }
-  return Pool as unknown as PoolClass;
+  return named(Pool, driver.Pool) as unknown as PoolClass;
 }
 
 function settling(resolve: (answer: unknown) => void, reject: (error: Error) => void): Done {
