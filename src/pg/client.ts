@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { inCallersContext, inNobodysContext } from '../async-context.js';
 import { EipPoolError } from '../errors.js';
@@ -14,7 +15,7 @@ import type { Endpoint } from '../sockets/endpoint.js';
 import { TrackedSocket } from '../sockets/tracked-socket.js';
 import { meantBy, streamFactory } from './config.js';
 import { followHandshake } from './handshake.js';
-import { activeStatement, type Driver, isPooledIdle, isWaiting, processIdOf, streamOf } from './internals.js';
+import { activeStatement, type Driver, isPooledIdle, isWaiting, processIdOf, streamOf, topOf } from './internals.js';
 import { PgProber } from './prober.js';
 import { bindQueries } from './query-callbacks.js';
 
@@ -120,6 +121,10 @@ class HeldConnection implements Connection {
 
   get sessionId(): number | null {
     return processIdOf(this.#client);
+  }
+
+  get top(): Socket | null {
+    return topOf(this.#client);
   }
 
   isWaiting(): boolean {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type pg from 'pg';
 import { type Waiter, WaiterQueue } from '../failover/waiter-queue.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
@@ -275,6 +276,12 @@ export function isWaiting(client: pg.ClientBase): boolean {
 /** The server's number for its session, which it tells at the login. */
 export function processIdOf(client: pg.ClientBase): number | null {
   return (client as unknown as { processID?: number | null }).processID ?? null;
+}
+
+/** What pg reads and writes: TLS on its socket, once that is there. */
+export function topOf(client: pg.ClientBase): Socket | null {
+  const stream = streamOf(client);
+  return stream instanceof Socket ? stream : null;
 }
 
 /** pg's own socket: raw until TLS, and gone from here once TLS is on it. */

@@ -1,7 +1,8 @@
+import type { Socket } from 'node:net';
 import type pg from 'pg';
 import type { ReadFailoverOptions } from '../failover/options.js';
 import type { Connection } from '../sockets/connection.js';
-import { closeClient, expire, isIdle, isMember, isWaiting, processIdOf, takeOut } from './internals.js';
+import { closeClient, expire, isIdle, isMember, isWaiting, processIdOf, takeOut, topOf } from './internals.js';
 
 /** What the pool does when one of its connections leaves it because its address was left. */
 export interface PoolSide {
@@ -39,6 +40,10 @@ export class PooledConnection implements Connection {
 
   get sessionId(): number | null {
     return processIdOf(this.#client);
+  }
+
+  get top(): Socket | null {
+    return topOf(this.#client);
   }
 
   isWaiting(): boolean {

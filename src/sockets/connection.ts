@@ -22,6 +22,11 @@ export interface Connection {
    * how to ask: then nothing is learned from it, neither life nor death.
    */
   readonly ping?: (() => Promise<void>) | undefined;
+  /**
+   * What its driver reads and writes, where that may be TLS on top of the socket: of an end of ours it hears there, and once,
+   * as of one that the network makes. Null, or not there, where it is the socket.
+   */
+  readonly top?: Socket | null;
   /** The number that the server gave its session; null, or not there, where it gives none. */
   readonly sessionId?: number | null;
   /** How long a lease may finish on an address that was left, in milliseconds. */

@@ -197,7 +197,12 @@ export class TrackedSocket extends RedialSocket {
   cut(reason: EndReason): void {
     this.leave();
     this.#askedToClose = true;
-    this.destroy(errorFor(reason));
+    const error = errorFor(reason);
+    const top = this.#connection?.top ?? this;
+    top.destroy(error);
+    if (top === this) return;
+    this.#lastError = error;
+    this.destroy();
   }
 
   /** The server at its address is dead: the log-in under way has failed, and the gate learns of it. */

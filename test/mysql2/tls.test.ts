@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { outcomeOf } from '../../src/index.js';
 import type { Lab } from '../../src/lab/index.js';
-import { createPool, type Pool } from '../../src/mysql2/index.js';
+import { createConnection, createPool, type Pool, type PoolOptions } from '../../src/mysql2/index.js';
 import {
   configOf,
   countsOf,
@@ -111,6 +111,30 @@ onServersWith('TLS 1.2', 'TLS of a mysql2 pool', () => {
     expect((await stuck).error).toMatchObject({ code: 'ADDRESS_DEAD' });
     await end(pool);
     await lab.hosts[0]!.restore();
+  });
+
+  it('the end of a connection is told as often as that of a plain one', async () => {
+    const seen = async (ssl: PoolOptions['ssl']): Promise<readonly string[]> => {
+      const [from, to] = [lab.current, lab.hosts[1 - lab.current.index]!];
+      const pool = makePool(lab, { ...(ssl && { ssl }), failover: { drainMillis: 50, replay: 'none' } });
+      const single = createConnection(configOf(lab, { ...(ssl && { ssl }), failover: { drainMillis: 50 } }));
+      const connected = next(single, 'connect');
+      const told: string[] = [];
+      const tell = (who: string) => (error: Error) => void told.push(`${who}: ${error.message.split(' at ')[0]}`);
+      const [own, busy] = [await lease(pool), await lease(pool)];
+      await connected;
+      own.on('error', tell('lease'));
+      busy.on('error', tell('busy lease'));
+      single.on('error', tell('connection'));
+      const work = settled(busy.promise().query('do sleep(30)'));
+      await lab.move(to);
+      told.push(`statement: ${(await work).error?.message.split(' at ')[0]}`);
+      await expect.poll(() => from.connections).toBe(0);
+      for (const one of [own, busy]) one.release();
+      await end(pool);
+      return told.toSorted();
+    };
+    expect(await seen({ ca: cert, verifyIdentity: true })).toEqual(await seen(undefined));
   });
 
   it.each(['the name leaves a server that is silent', 'the server is killed'] as const)(

@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Lab } from '../../src/lab/index.js';
-import { Client, Pool } from '../../src/pg/index.js';
-import { configOf, fill, makePool, moved, portOf, serverOf, settled, startServers } from './support.js';
+import { Client, Pool, type PoolConfig } from '../../src/pg/index.js';
+import { configOf, fill, makePool, moved, portOf, resetLab, serverOf, settled, startServers } from './support.js';
 
 const fixture = (name: string): string => readFileSync(new URL(`./fixtures/${name}`, import.meta.url), 'utf8');
 /** Valid for db.example.com and for nothing else, least of all for an address. */
@@ -80,4 +80,35 @@ describe('TLS', () => {
     lease.release();
     await pool.end();
   });
+
+  it.each(['its time to drain is over', 'its server is found dead', 'its endpoint is closed'] as const)(
+    'the end of a connection is told as often as that of a plain one: %s',
+    async (end) => {
+      const drainMillis = end === 'its time to drain is over' ? 50 : 60_000;
+      const seen = async (ssl: PoolConfig['ssl']): Promise<readonly string[]> => {
+        await resetLab(lab);
+        const config = { ...(ssl && { ssl }), failover: { drainMillis, replay: 'none' } } as const;
+        const [pool, client] = [makePool(lab, config), new Client(configOf(lab, config))];
+        const told: string[] = [];
+        const tell = (who: string) => (error: Error) => void told.push(`${who}: ${error.message.split(' at ')[0]}`);
+        pool.on('error', tell('pool'));
+        client.on('error', tell('client'));
+        await fill(pool, 3);
+        await client.connect();
+        const lease = await pool.connect();
+        lease.on('error', tell('lease'));
+        // One stays idle, so that a silent server can be found dead.
+        const work = [lease, client, pool].map((one) => settled(one.query('select pg_sleep(30)')));
+        await expect.poll(() => pool.idleCount).toBe(1);
+        if (end === 'its server is found dead') lab.hosts[0]!.stall();
+        if (end === 'its endpoint is closed') for (const { endpoint } of [pool, client]) endpoint!.close();
+        else await lab.move(lab.hosts[1]!);
+        for (const one of work) told.push(`statement: ${(await one).error?.message.split(' at ')[0]}`);
+        lease.release(true);
+        await pool.end();
+        return told.toSorted();
+      };
+      expect(await seen({ ca: cert })).toEqual(await seen(undefined));
+    },
+  );
 });
