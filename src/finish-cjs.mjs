@@ -10,6 +10,7 @@ for (const [folder, entry] of [
   ['mysql2', 'promise'],
   ['generic-pool', 'index'],
 ]) {
-  const text = `module.exports = require('./${entry}.js')['module.exports'];\n`;
+  // Said twice, so that who only reads the file sees both ways to import it.
+  const text = `module.exports = require('./${entry}.js')['module.exports'];\nmodule.exports.default = module.exports;\n`;
   writeFileSync(new URL(`${folder}/${entry}.required.js`, dist), text);
 }
