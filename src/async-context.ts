@@ -114,23 +114,25 @@ function runFor<A extends unknown[]>(
   }
 }
 
-/**
- * Runs a driver's code or ours that gives callbacks of its own, which look after the caller's. Every statement comes by
- * here: neither an array nor a function is made for it.
- */
-export function internally<T>(fn: () => T): T;
-export function internally<A, B, T>(fn: (a: A, b: B) => T, a: A, b: B): T;
-export function internally<A, B, C, T>(fn: (a: A, b: B, c: C) => T, a: A, b: B, c: C): T;
-export function internally<A, B, C, D, T>(fn: (a: A, b: B, c: C, d: D) => T, a: A, b: B, c: C, d: D): T;
-// oxlint-disable-next-line max-params
-export function internally<A, B, C, D, T>(fn: (a?: A, b?: B, c?: C, d?: D) => T, a?: A, b?: B, c?: C, d?: D): T {
+/** Runs a driver's code or ours that gives callbacks of its own, which look after the caller's. */
+export function internally<A extends unknown[], T>(fn: (...args: A) => T, ...args: A): T {
+  const before = beginInternal();
+  try {
+    return fn(...args);
+  } finally {
+    endInternal(before);
+  }
+}
+
+/** {@link internally}, for what every statement comes by: to {@link endInternal}, in a `finally`, with what it returns. */
+export function beginInternal(): boolean {
   const before = internal;
   internal = true;
-  try {
-    return fn(a, b, c, d);
-  } finally {
-    internal = before;
-  }
+  return before;
+}
+
+export function endInternal(before: boolean): void {
+  internal = before;
 }
 
 /** Runs an application's code in the midst of a driver's or ours. */
@@ -147,14 +149,4 @@ export function externally<T>(fn: () => T): T {
 /** Whether what is called back now is given {@link internally}. */
 export function isInternal(): boolean {
   return internal;
-}
-
-/**
- * A callback, of up to three arguments, that gives further ones. Of a caller's, the caller's context; of a driver's, what
- * it does internally.
- */
-export function ofCallerOrDriver<F>(callback: F): F {
-  if (typeof callback !== 'function' || !internal) return inCallersContext(callback);
-  const own = callback as unknown as (a: unknown, b: unknown, c: unknown) => unknown;
-  return ((a: unknown, b: unknown, c: unknown) => internally(own, a, b, c)) as unknown as F;
 }

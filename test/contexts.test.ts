@@ -1,13 +1,7 @@
 import http from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  inCallersContext,
-  inNobodysContext,
-  internally,
-  ofCallerOrDriver,
-  Surroundings,
-} from '../src/async-context.js';
+import { inCallersContext, inNobodysContext, internally, Surroundings } from '../src/async-context.js';
 import { systemClock } from '../src/clock.js';
 import { createPool } from '../src/generic-pool/index.js';
 import { follow } from '../src/index.js';
@@ -55,14 +49,11 @@ describe('a callback', () => {
     const inner = (): void => {};
     const plain: boolean[] = [];
     const callers = inCallersContext(() => plain.push(inCallersContext(inner) === inner));
-    const drivers = internally(() =>
-      ofCallerOrDriver(() => {
-        plain.push(inCallersContext(inner) === inner);
-        callers();
-        plain.push(inCallersContext(inner) === inner);
-      }),
-    );
-    drivers();
+    internally(() => {
+      plain.push(inCallersContext(inner) === inner);
+      callers();
+      plain.push(inCallersContext(inner) === inner);
+    });
     plain.push(inCallersContext(inner) === inner);
     expect(plain).toEqual([true, false, true, false]);
   });

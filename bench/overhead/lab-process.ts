@@ -16,6 +16,8 @@ export interface LabMethods {
   start(argument: { readonly databases: DatabaseKind; readonly pinned: boolean }): Promise<Server>;
   /** How many questions its DNS server has been asked. */
   dnsQueries(): Promise<number>;
+  /** The server is gone; its name stays. */
+  kill(): Promise<void>;
 }
 
 /** Enough for a hundred connections that are measured, twice. */
@@ -39,6 +41,9 @@ serve<LabMethods>(
     },
     async dnsQueries() {
       return lab?.dns.queries.length ?? 0;
+    },
+    async kill() {
+      lab?.hosts[0]?.kill();
     },
   },
   async () => {

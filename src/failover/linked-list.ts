@@ -21,6 +21,11 @@ export class LinkedList<P extends Place> implements Iterable<P> {
     return this.#length;
   }
 
+  /** Is somebody going through it, who is to meet what is added meanwhile? */
+  get isIterated(): boolean {
+    return this.#cursors.size > 0;
+  }
+
   get first(): P | null {
     return this.#first as P | null;
   }

@@ -9,7 +9,8 @@ interface Waiting {
 /** Design, pools rule 7: the pool holds new work while its operator switches servers. */
 export class Pause {
   readonly #leases: () => number;
-  #on = false;
+  /** Read only, but for this class: every statement looks at it. */
+  on = false;
   #waiting: Waiting | null = null;
 
   /** @param leases how many connections are in callers' hands, those included that finish on an address that was left */
@@ -17,13 +18,9 @@ export class Pause {
     this.#leases = leases;
   }
 
-  get on(): boolean {
-    return this.#on;
-  }
-
   /** From now on nothing is handed out. Resolves when no lease is out. */
   begin(): Promise<void> {
-    this.#on = true;
+    this.on = true;
     const { promise } = (this.#waiting ??= newWaiting());
     this.released();
     return promise;
@@ -37,7 +34,7 @@ export class Pause {
   }
 
   end(): void {
-    this.#on = false;
+    this.on = false;
     const leases = this.#leases();
     this.#waiting?.reject(
       new EipPoolError('PAUSE_ENDED', `the pool was resumed while ${leases} leases were still out`),

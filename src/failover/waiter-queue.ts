@@ -18,12 +18,17 @@ class Turn<W> extends Place {
   }
 }
 
+/** Of a waiter who is the only one: nothing has to be made for it. */
+const ALONE: Place = new Place();
+
 /** Before anybody who came in the usual way. */
 const BEFORE_ALL = -Number.MAX_SAFE_INTEGER;
 
 /** Callers of one pool in the order in which they came, whatever was tried for them in the meantime. */
 export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   readonly #list: LinkedList<Turn<W>> = new LinkedList();
+  /** The only one, which stands in no list yet: in a pool that is not busy, a caller comes and is served. */
+  #alone: W | undefined;
   #length = 0;
   #lastTurn = 0;
   #lastAhead = BEFORE_ALL;
@@ -36,7 +41,7 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   }
 
   get first(): W | undefined {
-    return this.#list.first?.waiter;
+    return this.#alone ?? this.#list.first?.waiter;
   }
 
   /** Who came last, wherever its turn is, if it is still there. */
@@ -45,6 +50,7 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   }
 
   *[Symbol.iterator](): Iterator<W> {
+    this.#toList();
     for (const { waiter } of this.#list) yield waiter;
   }
 
@@ -77,6 +83,13 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
     this.#latest = waiter;
     if (this.#isAhead) return this.queueAgain(waiter);
     this.note(waiter);
+    if (this.#length === 0 && !this.#list.isIterated) {
+      this.#length = 1;
+      this.#alone = waiter;
+      waiter.place = ALONE;
+      return;
+    }
+    this.#toList();
     this.#list.push(this.#placeOf(waiter));
   }
 
@@ -84,6 +97,7 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   queueAgain(waiter: W): void {
     if (waiter.place !== undefined) return;
     this.note(waiter);
+    this.#toList();
     const last = this.#list.last?.waiter;
     const place = this.#placeOf(waiter);
     if (last === undefined || isBefore(last, waiter)) this.#list.push(place);
@@ -91,7 +105,7 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   }
 
   shift(): W | undefined {
-    const first = this.#list.shift()?.waiter;
+    const first = this.#alone ?? this.#list.shift()?.waiter;
     if (first !== undefined) this.#left(first);
     return first;
   }
@@ -100,7 +114,9 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
   remove(waiter: W): boolean {
     const { place } = waiter;
     if (place === undefined) return false;
+    const alone = waiter === this.#alone;
     this.#left(waiter);
+    if (alone) return true;
     return this.#list.remove(place as Turn<W>);
   }
 
@@ -113,8 +129,17 @@ export class WaiterQueue<W extends Waiter> implements Iterable<W> {
 
   #left(waiter: W): void {
     this.#length--;
+    if (waiter === this.#alone) this.#alone = undefined;
     waiter.place = undefined;
     if (waiter === this.#latest) this.#latest = undefined;
+  }
+
+  #toList(): void {
+    const alone = this.#alone;
+    if (alone === undefined) return;
+    this.#alone = undefined;
+    this.#length = 0;
+    this.#list.push(this.#placeOf(alone));
   }
 
   #placeOf(waiter: W): Turn<W> {

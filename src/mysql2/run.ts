@@ -1,5 +1,5 @@
 import type * as mysql from 'mysql2';
-import { callerNow, internally, tellCaller } from '../async-context.js';
+import { beginInternal, callerNow, endInternal, tellCaller } from '../async-context.js';
 import { isMaybeReadOnly } from '../outcome/mysql.js';
 import { type Command, createQuery, type Driver, type Leasing, type ResultCallback } from './internals.js';
 import type { Keeper } from './keeper.js';
@@ -72,15 +72,20 @@ class Run implements Leasing {
 
   #begin(connection: mysql.PoolConnection): void {
     this.#connection = connection;
-    const command = internally(Run.#run, connection, this);
+    const command = this.#run(connection);
     this.#command = command as unknown as Command;
     command.on('end', () => this.#end());
   }
 
   /** A query as it is; another statement is prepared first. */
-  static #run(this: void, connection: mysql.PoolConnection, run: Run): mysql.Query {
-    if (run.query !== undefined) return connection.query(run.query);
-    return connection.execute(run.#sql as string, run.#values as mysql.ExecuteValues, run.#tell as never);
+  #run(connection: mysql.PoolConnection): mysql.Query {
+    const before = beginInternal();
+    try {
+      if (this.query !== undefined) return connection.query(this.query);
+      return connection.execute(this.#sql as string, this.#values as mysql.ExecuteValues, this.#tell as never);
+    } finally {
+      endInternal(before);
+    }
   }
 
   /** The driver refused the statement or its values; or the caller's own callback threw, which is the caller's. */

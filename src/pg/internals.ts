@@ -63,13 +63,19 @@ export function installQueue(pool: pg.Pool): PendingQueue {
   return queue;
 }
 
+const IDLE_TIMER: unique symbol = Symbol('eip-pool.idleTimer');
+
 interface IdleItem {
   readonly client: pg.PoolClient;
   readonly idleListener: IdleListener;
+  /** None where the pool's {@link IdleTimeouts} look after it. */
   readonly timeoutId: NodeJS.Timeout | undefined;
 }
 
 export type IdleListener = (error: Error) => void;
+
+/** What a release without an error is given in its place. */
+export type NoError = false | null | undefined;
 
 /** What pg-pool hands to a caller. */
 export interface HandOut {
@@ -87,6 +93,7 @@ export interface PoolPrivate {
   _idle: IdleItem[];
   _expired: WeakSet<pg.PoolClient>;
   _pendingQueue: Queue;
+  log(message: string): void;
   _isFull(): boolean;
   _pulseQueue(): void;
   _remove(client: pg.PoolClient, callback?: () => void): void;
@@ -135,6 +142,65 @@ export function isPooledIdle(client: pg.ClientBase): boolean {
   return (client as unknown as NodeJS.EventEmitter).listeners('error').some(({ name }) => name === 'idleListener');
 }
 
+/** Would pg-pool keep it at a release without an error? Then nothing but its idle timeout closes it later. */
+export function isKept(pool: pg.Pool, client: pg.PoolClient): boolean {
+  const { _queryable, _ending, _poolUseCount } = client as unknown as Record<string, unknown>;
+  if (_queryable !== true || _ending === true || pool.ending || isExpired(pool, client)) return false;
+  return ((_poolUseCount as number | undefined) ?? 0) + 1 < pool.options.maxUses;
+}
+
+/** pg-pool's release of one that {@link isKept}, except that whoever calls looks after its idle timeout. */
+export function keepIdle(pool: pg.Pool, client: pg.PoolClient, idleListener: IdleListener, error: NoError): void {
+  const own = priv(pool);
+  const counted = client as { _poolUseCount?: number };
+  client.on('error', idleListener);
+  counted._poolUseCount = (counted._poolUseCount ?? 0) + 1;
+  if (hears(pool, 'release')) pool.emit('release', error, client);
+  // Whoever is told of the release may have ended the pool.
+  if (pool.ending) return own._remove(client, () => own._pulseQueue());
+  own._idle.push({ client, idleListener, timeoutId: undefined });
+  // Where nobody waits, a pulse only says so, to whoever logs.
+  if (own._pendingQueue.length > 0 || pool.options.log !== undefined) own._pulseQueue();
+}
+
+interface WithIdleTimer {
+  [IDLE_TIMER]?: NodeJS.Timeout | undefined;
+}
+
+export function idleTimerOf(client: pg.ClientBase): NodeJS.Timeout | undefined {
+  return (client as WithIdleTimer)[IDLE_TIMER];
+}
+
+/** For as long as the client is the pool's. */
+export function setIdleTimer(client: pg.ClientBase, timer: NodeJS.Timeout): void {
+  (client as WithIdleTimer)[IDLE_TIMER] = timer;
+}
+
+export function endIdleTimer(client: pg.ClientBase): void {
+  const own = client as WithIdleTimer;
+  if (own[IDLE_TIMER] === undefined) return;
+  clearTimeout(own[IDLE_TIMER]);
+  own[IDLE_TIMER] = undefined;
+}
+
+/** Its idle timeout means nothing from now on, and keeps no process alive; its release begins it anew. */
+export function beginLease(client: pg.ClientBase): void {
+  idleTimerOf(client)?.unref();
+}
+
+/** Whether somebody would hear the event: nobody does of most releases. */
+function hears(pool: pg.Pool, event: string): boolean {
+  return pool.listenerCount(event) > 0 || Object.hasOwn(pool, 'emit');
+}
+
+/** Its idle timeout is over. */
+export function closeIdle(pool: pg.Pool, client: pg.PoolClient): void {
+  const own = priv(pool);
+  if (!isIdle(pool, client)) return;
+  own.log('remove idle client');
+  own._remove(client, () => own._pulseQueue());
+}
+
 /** False for one that the pool has already closed, or is closing. */
 export function isMember(pool: pg.Pool, client: pg.PoolClient): boolean {
   return priv(pool)._clients.includes(client);
@@ -150,6 +216,7 @@ export function takeOut(pool: pg.Pool, client: pg.PoolClient): void {
     own._idle = own._idle.filter((idle) => idle !== item);
   }
   own._clients = own._clients.filter((other) => other !== client);
+  endIdleTimer(client);
 }
 
 /** Will the pool close it at its release? Whoever asks for one whose lifetime is over is the pool, which releases it. */
@@ -181,6 +248,7 @@ export function handOver(
   idleListener: IdleListener,
   isNew: boolean,
 ): void {
+  beginLease(client);
   stock._acquireClient.call(pool, client, item, idleListener, isNew);
 }
 
@@ -298,6 +366,24 @@ export function socketOf(client: pg.ClientBase): TrackedSocket | undefined {
 
 export function keepSocket(client: pg.ClientBase, socket: TrackedSocket | undefined): void {
   (client as { [SOCKET]?: TrackedSocket | undefined })[SOCKET] = socket;
+}
+
+/** What pg, pg-pool and we give a client in the course of its life. */
+const LATE_MEMBERS = {
+  [IDLE_TIMER]: undefined,
+  saslSession: undefined,
+  readyForQuery: undefined,
+  hasExecuted: undefined,
+  release: undefined,
+  _poolUseCount: undefined,
+};
+
+/**
+ * A client has from the start what it would get one by one, so that all clients are of one shape to the compiler: else
+ * the driver's code is made for a few shapes, and slow for all when there are more.
+ */
+export function giveShape(client: pg.ClientBase): void {
+  Object.assign(client, LATE_MEMBERS);
 }
 
 /** Tells every server error of this client before pg handles it. */

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { internally } from '../async-context.js';
 import { Admission } from '../failover/admission.js';
 import type { ReadFailoverOptions } from '../failover/options.js';
 import type { Pause } from '../failover/pause.js';
@@ -13,6 +14,7 @@ import { Entrance } from './entrance.js';
 import { followHandshake } from './handshake.js';
 import {
   closeClient,
+  giveShape,
   handOver,
   type HandOut,
   makeClient,
@@ -277,6 +279,7 @@ export class Keeper {
     pending.begin(client, socket);
     if (socket === null) return;
     this.#alive.add(client);
+    giveShape(client);
     keepSocket(client, socket);
     onEnd(client, () => this.#onEnd(client, socket, pending));
     const handshake = followHandshake(client, socket);
@@ -338,7 +341,7 @@ export class Keeper {
     }
     this.#deadlines.end(caller);
     caller.timedOut = true;
-    caller.callback(undefined, client, release);
+    internally(() => caller.callback(undefined, client, release));
   }
 
   #examined(pending: Pending, client: pg.PoolClient, release: Release, refusal: unknown): void {
@@ -486,7 +489,7 @@ export class Keeper {
     this.#deadlines.end(item);
     if (item.timedOut === true) return;
     item.timedOut = true;
-    item.callback(error, undefined, () => {});
+    internally(() => item.callback(error, undefined, () => {}));
   }
 
   #pulseSoon(): void {

@@ -18,6 +18,8 @@ export class Leases {
   readonly #draining: Set<pg.PoolClient> = new Set();
   /** Closed at the other end: they count as leases until the name leaves their address. */
   readonly #dead: Map<pg.PoolClient, Address> = new Map();
+  /** There may be some: every release asks. */
+  #any = false;
 
   constructor(side: LeaseSide) {
     this.#side = side;
@@ -29,6 +31,7 @@ export class Leases {
 
   drain(client: pg.PoolClient): void {
     this.#draining.add(client);
+    this.#any = true;
   }
 
   /** Its connection has ended, while a caller may hold it. */
@@ -36,12 +39,15 @@ export class Leases {
     const { pool } = this.#side;
     if (address === null || !isMember(pool, client) || isIdle(pool, client)) return;
     this.#dead.set(client, address);
+    this.#any = true;
     this.moved();
   }
 
   released(client: pg.PoolClient): void {
-    if (this.#draining.size > 0) this.#draining.delete(client);
-    if (this.#dead.size > 0) this.#dead.delete(client);
+    if (!this.#any) return;
+    this.#draining.delete(client);
+    this.#dead.delete(client);
+    this.#any = this.#draining.size + this.#dead.size > 0;
   }
 
   moved(): void {

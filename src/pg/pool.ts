@@ -1,6 +1,13 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type pg from 'pg';
-import { callerNow, inCallersContext, internally, inNobodysContext, ofCallerOrDriver } from '../async-context.js';
+import {
+  beginInternal,
+  callerNow,
+  endInternal,
+  externally,
+  inCallersContext,
+  inNobodysContext,
+} from '../async-context.js';
 import { named } from '../failover/driver-module.js';
 import { messageOf } from '../errors.js';
 import { type FollowingConfig, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
@@ -12,8 +19,11 @@ import type { Endpoint } from '../sockets/endpoint.js';
 import { type ClientClass } from './client.js';
 import { type ClientConstructor, meantBy, withInherited, streamFactory, withClient } from './config.js';
 import { type ConnectCallback, endedError, type Release, WAITED } from './driver-words.js';
+import { IdleTimeouts } from './idle-timeouts.js';
 import {
+  beginLease,
   type Driver,
+  endIdleTimer,
   type IdleListener,
   installQueue,
   makeClient,
@@ -78,6 +88,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     #given: { readonly client: pg.PoolClient; readonly release: Release } | null = null;
     /** For a pool that follows no name. */
     readonly #held: HeldCallers<PendingItem>;
+    readonly #idle: IdleTimeouts | null = null;
 
     constructor(config?: PoolConfig, client?: ClientConstructor) {
       const given: PoolConfig = withInherited(config ?? {});
@@ -109,6 +120,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       const { endpoint = null } = route ?? {};
       this.#transactions = new Transactions(new PgTransactions(pool, endpoint, failover.deadlineMillis));
       if (endpoint === null) return;
+      this.#idle = new IdleTimeouts(pool);
       this.options.stream = streamFactory(endpoint) as unknown as NonNullable<pg.PoolConfig['stream']>;
       const connect = (callback: ConnectCallback): void => void super.connect(callback);
       this.#keeper = new Keeper({ pool, stock, queue, endpoint, failover, pause: this.#pause, connect });
@@ -129,7 +141,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     /** This is every query's path: some looks, and the driver. */
     override connect(callback?: unknown): unknown {
       const keeper = this.#keeper;
-      const told = ofCallerOrDriver(callback);
+      const told = inCallersContext(callback);
       if (this.#given !== null) return this.#give(told as ConnectCallback);
       if (keeper === null && this.#pause.on) return this.#hold(told);
       if (keeper === null || this.ending || keeper.isCalm) return super.connect(told);
@@ -151,19 +163,19 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
           return this.#wait({ text, values }, callback as Done, callerNow());
         }
         const told = inCallersContext(callback as Done);
-        if (replayer === null) return internally(Pool.#run, this, text, values, told);
-        return internally(Pool.#run, this, text, values, (error, answer) => {
+        if (replayer === null) return this.#run(text, values, told);
+        return this.#run(text, values, (error, answer) => {
           if (error == null) told(error, answer);
           else replayer.failed(error, text, values, told);
         });
       }
-      if (replayer === null) return internally(Pool.#run, this, text, values, undefined);
+      if (replayer === null) return this.#run(text, values, undefined);
       const Chosen = (this.options.Promise ?? Promise) as PromiseConstructor;
       const result = new Chosen<unknown>((resolve, reject) => {
         if (!this.#keeper!.isCalm && this.#takesPlaces) {
           return this.#wait({ text, values }, settling(resolve, reject), null);
         }
-        internally(Pool.#run, this, text, values, (error, answer) => {
+        this.#run(text, values, (error, answer) => {
           if (error == null) resolve(answer);
           else replayer.failed(error, text, values, settling(resolve, reject));
         });
@@ -182,7 +194,7 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
 
     readonly #begin: Begin = ({ text, values }, client, release, done) => {
       this.#given = { client, release };
-      internally(Pool.#run, this, text, values, (error, answer) => {
+      this.#run(text, values, (error, answer) => {
         if (error == null) done(error, answer);
         else this.#replayer!.failed(error, text, values, done);
       });
@@ -197,12 +209,13 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     }
 
     /** pg-pool's own `query`. */
-    static #run(this: void, pool: Pool, text: unknown, values: unknown, done: Done | undefined): unknown {
-      return pool.#query(text, values, done);
-    }
-
-    #query(text: unknown, values: unknown, done: Done | undefined): unknown {
-      return super.query(text, values, done);
+    #run(text: unknown, values: unknown, done: Done | undefined): unknown {
+      const before = beginInternal();
+      try {
+        return super.query(text, values, done);
+      } finally {
+        endInternal(before);
+      }
     }
 
     transaction<T>(fn: (tx: Transaction) => Promise<T> | T, options?: TransactionOptions): Promise<T> {
@@ -263,7 +276,8 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
       if (this.listenerCount(event) > 0) {
         // It comes of whoever's lease or release it is, and is told to others.
-        return inNobodysContext(Reflect.apply, super.emit, this, arguments) as boolean;
+        const tell = (): unknown => inNobodysContext(Reflect.apply, super.emit, this, arguments);
+        return externally(tell) as boolean;
       }
       if (event !== 'error') return false;
       return this.#route === null ? super.emit(event, first, second) : this.#warnOf(this.#route.endpoint, first);
@@ -282,10 +296,12 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       this.#keeper?.released(client);
       if (error) this.#replayer?.released(error, client);
       if (this.#pause.on) process.nextTick(() => this.#pause.released());
+      if (!error && this.#idle?.keeps(client, idleListener, error) === true) return;
       super._release(client, idleListener, error);
     }
 
     override _remove(client: pg.PoolClient, callback?: () => void): void {
+      endIdleTimer(client);
       super._remove(client, () => {
         callback?.();
         if (this.#pause.on) process.nextTick(() => this.#pause.released());
@@ -299,9 +315,18 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
       isNew: boolean,
     ): void {
       const keeper = this.#keeper;
-      if (keeper === null || keeper.serves(item, client, isNew)) {
+      if (keeper !== null && !keeper.serves(item, client, isNew)) {
+        return keeper.askFirst({ client, item, idleListener, isNew });
+      }
+      // A new one is looked at by hooks of the application's.
+      if (isNew) return super._acquireClient(client, item, idleListener, isNew);
+      const before = beginInternal();
+      try {
+        beginLease(client);
         super._acquireClient(client, item, idleListener, isNew);
-      } else keeper.askFirst({ client, item, idleListener, isNew });
+      } finally {
+        endInternal(before);
+      }
     }
 
     override _pulseQueue(): void {

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { EventEmitter } from 'node:events';
-import { inCallersContext } from '../async-context.js';
+import { inCallersContext, isInternal } from '../async-context.js';
 
 type Query = (this: unknown, config: unknown, values?: unknown, callback?: unknown) => unknown;
 
@@ -19,6 +19,7 @@ export function bindQueries(target: pg.ClientBase): void {
   const value: Query = function (config, values, callback) {
     // What is inherited may be replaced later, as tracing libraries do.
     const stock = own ?? parent.query;
+    if (isInternal()) return stock.call(this, config, values, callback);
     const bound = typeof config === 'object' && config !== null ? withCallbacks(config) : config;
     if (typeof values === 'function') return stock.call(this, bound, inCallersContext(values));
     if (typeof callback === 'function') return stock.call(this, bound, values, inCallersContext(callback));

@@ -82,3 +82,16 @@ it('has whoever was served before, and lost what they got, go before all who wai
   queue.queueAgain(callers[0]!);
   expect(ids(queue)).toEqual([10, 11, 0, 1, 2, 12]);
 });
+
+it('meets whoever comes while it is gone through, also where the last one has left', () => {
+  const { queue, callers } = queueOf(1);
+  const met: number[] = [];
+  for (const { id } of queue) {
+    met.push(id);
+    if (id > 2) continue;
+    queue.shift();
+    queue.push({ id: id + 1 });
+  }
+  expect(met).toEqual([0, 1, 2, 3]);
+  expect(queue.has(callers[0]!)).toBe(false);
+});

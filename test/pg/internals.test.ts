@@ -40,6 +40,45 @@ describe('the private members of pg-pool', () => {
     expect(pool.totalCount).toBe(0);
   });
 
+  it('_poolUseCount and _queryable: or what pg-pool closes at a release would be handed out again', async () => {
+    const given = { ...pool.options, password: lab.connection!.password, max: 1, maxUses: 2 };
+    const other = new pg.Pool(given);
+    const kept: boolean[] = [];
+    for (let use = 0; use < 2; use++) {
+      const client = await other.connect();
+      kept.push(internals.isKept(other, client));
+      client.release();
+    }
+    expect([...kept, other.totalCount]).toEqual([true, false, 0]);
+    const ended = await other.connect();
+    void ended.end();
+    expect(internals.isKept(other, ended)).toBe(false);
+    ended.release();
+    await other.end();
+  });
+
+  it('_idle: or a client that is given back by us would be another one than pg-pool gives back', async () => {
+    const given = { ...pool.options, password: lab.connection!.password, max: 1, idleTimeoutMillis: 0 };
+    const states = [false, true].map(async (ours) => {
+      const other = new pg.Pool(given);
+      const told: unknown[] = [];
+      other.on('release', (error, client) => told.push(error, client === clients[0]));
+      const clients = [await other.connect()];
+      const [client] = clients;
+      if (ours) internals.keepIdle(other, client!, () => {}, undefined);
+      else client!.release();
+      const { totalCount, idleCount } = other;
+      const { _poolUseCount } = client as unknown as { _poolUseCount: number };
+      const state = { totalCount, idleCount, _poolUseCount, listeners: client!.listenerCount('error'), told };
+      const again = await other.connect();
+      again.release();
+      await other.end();
+      return { ...state, again: again === client };
+    });
+    const [stock, ours] = await Promise.all(states);
+    expect(ours).toEqual(stock);
+  });
+
   it('_pendingQueue and _pulseQueue: or callers would not be served after a failover, or by end()', async () => {
     const other = new pg.Pool({ ...pool.options, max: 2, password: lab.connection!.password });
     const queue = internals.installQueue(other);
