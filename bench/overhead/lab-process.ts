@@ -43,7 +43,7 @@ serve<LabMethods>(
       return lab?.dns.queries.length ?? 0;
     },
     async kill() {
-      lab?.hosts[0]?.kill();
+      await lab?.hosts[0]!.database.kill();
     },
   },
   async () => {
