@@ -143,6 +143,9 @@ export class AdoptedSocket implements FollowedSocket {
   /** Of an address that only was left, the other side may say goodbye; nobody waits for one that is dead. */
   cut(reason: EndReason): void {
     if (this.destroyed || this.#ending) return;
+    // Its owner knew of the move before the endpoint did, or the name came back while it drained.
+    const isCurrent = this.#service !== null && this.#host.has(this.#service.address);
+    if (reason.code === 'ADDRESS_LEFT' && isCurrent) return void (this.#leaving = false);
     this.#leaving = true;
     this.#ending = true;
     const socket = this.#socket;
