@@ -60,7 +60,7 @@ function drain({ socket, connection }: Leased, parting: Parting): void {
   // A deadline once given is never extended: a socket parts from its address only once. What the server has said by then
   // is read first, also by a process that was too busy to read it in time.
   const callOff = deadline(parting.clock, drainMillis, () => {
-    socket.cut(leftError(parting, `its work did not end within ${drainMillis} ms (failover.drainMillis)`));
+    socket.cut(leftError(parting, `its work did not end within ${drainMillis} ms (drainMillis)`));
   });
   socket.once('close', callOff);
 }

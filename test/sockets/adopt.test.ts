@@ -221,6 +221,19 @@ describe('endpoint.adopt', () => {
     expect(asked).toEqual([FIRST, FIRST]);
   });
 
+  it('cuts it long before its drain is over where the name has left a server that is silent', async () => {
+    answers = 'nothing';
+    const ping = (probe: net.Socket): unknown => probe.write('PING');
+    const socket = followed.endpoint.adopt(await open(FIRST), { ping, drainMillis: 60_000 });
+    const events = heard(socket);
+    await moveTo(SECOND);
+    for (let i = 0; i < 80 && !socket.destroyed; i++) {
+      await followed.clock.advance(100);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await expect.poll(() => events).toEqual(['error ADDRESS_DEAD', 'close']);
+  });
+
   it('leaves it alone where its server answers that question, however long its work takes', async () => {
     answers = 'pings';
     let asked = 0;
