@@ -54,8 +54,8 @@ type Connect = typeof Socket.prototype.connect;
 let hook: { readonly ours: Connect; readonly stock: Connect } | null = null;
 
 /**
- * The channel `net.client.socket` tells of a socket before anything is known of where it goes, and says nothing of one that
- * is made first and connected later, or of TLS. Each of them comes through this one method.
+ * Node's channel `net.client.socket` tells of a socket before anything is known of where it goes (20.9, 22 and 24), and on
+ * 20.9 only of one that `net.connect` makes. Whatever connects, TLS too, comes through this one method.
  */
 function install(): void {
   if (hook !== null) return;
