@@ -1,11 +1,13 @@
 import type { Agent as HttpAgent, AgentOptions as HttpAgentOptions } from 'node:http';
 import type { Agent as HttpsAgent, AgentOptions as HttpsAgentOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import { type Address, type Service, ServiceMap, withPort } from '../endpoint/address.js';
 import type { EndpointSnapshot } from '../endpoint/endpoint-events.js';
 import { NameEndpoint } from '../endpoint/endpoint.js';
 import type { FollowOptions } from '../endpoint/options.js';
 import { isBranded } from '../errors.js';
 import { invalidOption } from '../options.js';
+import { type AdoptOptions, checkSocket, readAdoptOptions } from './adopt-options.js';
 import { type FollowingAgentOptions, httpAgent, httpsAgent } from './agent.js';
 import type { Prober } from './connection.js';
 import { Judge } from './judge.js';
@@ -45,7 +47,11 @@ export class Endpoint extends NameEndpoint {
     Object.defineProperty(this, BRAND, { value: true });
     // Each pool that shares it listens.
     this.setMaxListeners(0);
-    const asks: Asks = { kernel: systemKernel, prober: ({ port }) => this.#prober(port) };
+    const asks: Asks = {
+      kernel: systemKernel,
+      prober: ({ port }) => this.#prober(port),
+      register: (prober) => this.register(prober),
+    };
     this.#set = new SocketSet(this, this.options, asks);
     this.#uptimes = new Uptimes({
       clock: this.options.clock,
@@ -67,6 +73,23 @@ export class Endpoint extends NameEndpoint {
       throw invalidOption('port', 'a port from 1 to 65535', port);
     const socket = this.socket({ persist: () => false });
     return socket.connect(port);
+  }
+
+  /**
+   * Follows a socket that somebody else made, connected or not: when the name leaves its address it is ended after
+   * `drainMillis`, at once where the server there is dead, and in any case where it leads somewhere else from the start.
+   * It stays a plain socket for its owner, who hears `'end'` and `'close'`, and an `'error'` (`ADDRESS_LEFT`,
+   * `ADDRESS_DEAD`, `CONNECTION_LOST`) where the other side did not answer the end. Nothing is done to a socket that has
+   * ended, or that is followed already. {@link close} gives it back.
+   * @returns the socket
+   * @throws `INVALID_OPTION` for what is no TCP socket, and for a wrong option; `ENDPOINT_CLOSED`
+   */
+  adopt<S extends Socket>(socket: S, options?: AdoptOptions): S {
+    const read = readAdoptOptions(options);
+    checkSocket(socket);
+    if (this.isClosed) throw this.closedError();
+    if (!(socket instanceof TrackedSocket)) this.#set.adopt(socket, read);
+    return socket;
   }
 
   /**

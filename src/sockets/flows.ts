@@ -4,7 +4,7 @@ import { afterFacts, type FlowState, type Trail } from './flow.js';
 import type { FlowEnds, FlowFacts, Kernel } from './kernel.js';
 import type { Listed } from './session-lists.js';
 import { afterList, type Idleness, isLost, NEXT_LIST_MILLIS } from './sessions.js';
-import type { TrackedSocket } from './tracked-socket.js';
+import type { FollowedSocket } from './followed-socket.js';
 
 export interface FlowsHost {
   readonly clock: Clock;
@@ -15,7 +15,7 @@ export interface FlowsHost {
   list(service: Service, ids: readonly number[], kept: boolean): Promise<Listed | null>;
   /** What was sent to it on one connection is not acknowledged, and it has not been heard since on any other one. */
   doubted(service: Service): void;
-  lost(socket: TrackedSocket, why: string): void;
+  lost(socket: FollowedSocket, why: string): void;
 }
 
 /** A connection on which work waits, and no byte comes. */
@@ -43,7 +43,7 @@ export interface FlowLook {
   /** When the service was heard last, on any connection. */
   readonly aliveAt: number;
   /** How long each may be silent until it is asked about. */
-  readonly silenceMillis: (socket: TrackedSocket) => number;
+  readonly silenceMillis: (socket: FollowedSocket) => number;
 }
 
 const LONGEST_PAUSE_MILLIS = 30_000;
@@ -55,8 +55,8 @@ const SLOWEST_BYTES_PER_MILLI = 64;
 /** Finds the connections that are lost while their server lives. */
 export class Flows {
   readonly #host: FlowsHost;
-  readonly #flows: WeakMap<TrackedSocket, Flow> = new WeakMap();
-  readonly #pasts: WeakMap<TrackedSocket, Past> = new WeakMap();
+  readonly #flows: WeakMap<FollowedSocket, Flow> = new WeakMap();
+  readonly #pasts: WeakMap<FollowedSocket, Past> = new WeakMap();
   readonly #examining: ServiceMap<true> = new ServiceMap();
 
   constructor(host: FlowsHost) {
@@ -64,14 +64,14 @@ export class Flows {
   }
 
   /** At each look, of each socket: did it say anything since the last one, and does work wait on it? */
-  see(socket: TrackedSocket, heard: boolean, waiting: boolean): void {
+  see(socket: FollowedSocket, heard: boolean, waiting: boolean): void {
     const past = this.#pasts.get(socket);
     if (past === undefined) this.#pasts.set(socket, { bornAt: this.#host.clock.now(), written: 0 });
     else if (heard) past.written = socket.bytesWritten;
     if (heard || !waiting) this.#flows.delete(socket);
   }
 
-  look(service: Service, waiting: readonly TrackedSocket[], look: FlowLook): void {
+  look(service: Service, waiting: readonly FollowedSocket[], look: FlowLook): void {
     const due = waiting.filter((socket) => this.#isDue(socket, look));
     if (due.length === 0 || this.#examining.get(service) === true) return;
     this.#examining.set(service, true);
@@ -79,7 +79,7 @@ export class Flows {
   }
 
   /** The server has said what its sessions do. */
-  note(sockets: readonly TrackedSocket[], { list, direct }: Listed): void {
+  note(sockets: readonly FollowedSocket[], { list, direct }: Listed): void {
     const now = this.#host.clock.now();
     for (const socket of sockets) {
       const flow = this.#flows.get(socket);
@@ -95,7 +95,7 @@ export class Flows {
     }
   }
 
-  #isDue(socket: TrackedSocket, { elapsedMillis, silenceMillis }: FlowLook): boolean {
+  #isDue(socket: FollowedSocket, { elapsedMillis, silenceMillis }: FlowLook): boolean {
     const flow = this.#flows.get(socket);
     if (flow === undefined) {
       this.#flows.set(socket, this.#begin(socket, silenceMillis(socket)));
@@ -109,7 +109,7 @@ export class Flows {
     return flow.silentMillis >= Math.min(flow.kernelDueMillis, flow.listDueMillis);
   }
 
-  #begin(socket: TrackedSocket, silenceMillis: number): Flow {
+  #begin(socket: FollowedSocket, silenceMillis: number): Flow {
     return {
       since: this.#host.clock.now(),
       silentMillis: 0,
@@ -122,9 +122,9 @@ export class Flows {
     };
   }
 
-  async #examine(service: Service, sockets: readonly TrackedSocket[], aliveAt: number): Promise<void> {
+  async #examine(service: Service, sockets: readonly FollowedSocket[], aliveAt: number): Promise<void> {
     const facts = await this.#host.kernel.look(sockets.map(endsOf));
-    const asked: TrackedSocket[] = [];
+    const asked: FollowedSocket[] = [];
     let kept = true;
     for (const [index, socket] of sockets.entries()) {
       const [flow, fact] = [this.#flows.get(socket), facts[index] ?? null];
@@ -142,13 +142,13 @@ export class Flows {
     if (listed !== null) this.note(asked, listed);
   }
 
-  #postpone(socket: TrackedSocket): void {
+  #postpone(socket: FollowedSocket): void {
     const flow = this.#flows.get(socket);
     if (flow !== undefined) flow.listDueMillis = flow.silentMillis + listPauseOf(flow);
   }
 
   /** Does what is sent on it arrive, as far as the kernel knows? */
-  #after(service: Service, socket: TrackedSocket, flow: Flow, facts: FlowFacts | null, alive: boolean): boolean {
+  #after(service: Service, socket: FollowedSocket, flow: Flow, facts: FlowFacts | null, alive: boolean): boolean {
     const { clock } = this.#host;
     const witnessed = { now: clock.now(), boundMillis: this.#host.pingBound(service), alive };
     const state: FlowState = facts === null ? { kind: 'carries' } : afterFacts(flow.trail, facts, witnessed);
@@ -170,7 +170,7 @@ export class Flows {
   }
 
   /** Has the server had the time to read all of what it is to answer? */
-  #mayRead(socket: TrackedSocket, { silentMillis }: Flow): boolean {
+  #mayRead(socket: FollowedSocket, { silentMillis }: Flow): boolean {
     const written = socket.bytesWritten - (this.#pasts.get(socket)?.written ?? 0);
     return socket.writableLength === 0 && written <= silentMillis * SLOWEST_BYTES_PER_MILLI;
   }
@@ -186,7 +186,7 @@ function listPauseOf({ silentMillis }: Flow): number {
   return Math.min(LONGEST_LIST_PAUSE_MILLIS, Math.max(1_000, 3 * silentMillis));
 }
 
-export function endsOf({ localAddress, localPort, remoteAddress, remotePort }: TrackedSocket): FlowEnds {
+export function endsOf({ localAddress, localPort, remoteAddress, remotePort }: FollowedSocket): FlowEnds {
   return {
     localAddress: canonicalAddress(localAddress) ?? '',
     localPort: localPort ?? 0,

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js';
 import { deadline } from './deadline.js';
 
 /** Remembers how much of each socket has been read. */
-export class ByteMarks<S extends Socket> {
+export class ByteMarks<S extends { readonly bytesRead: number }> {
   readonly #read: WeakMap<S, number> = new WeakMap();
 
   /** Was a byte read since the last call for this socket? False at the first one. */

@@ -7,7 +7,7 @@ import { endsOf } from './flows.js';
 import type { Kernel } from './kernel.js';
 import { canPing } from './ping.js';
 import { ProbeSocket } from './probe-socket.js';
-import type { TrackedSocket } from './tracked-socket.js';
+import type { FollowedSocket } from './followed-socket.js';
 
 /** How a service is asked whether it lives: twice, and the first question stays open while the second one is. */
 export interface Inquiry {
@@ -19,9 +19,9 @@ export interface Inquiry {
    */
   readonly ask: ((socket: ProbeSocket, round: Round) => Promise<unknown> | null) | null;
   /** Open connections to the service: a byte on any of them is as good an answer as any. */
-  readonly sockets: readonly TrackedSocket[];
+  readonly sockets: readonly FollowedSocket[];
   /** Those of them that may be pinged. */
-  readonly idle: readonly TrackedSocket[];
+  readonly idle: readonly FollowedSocket[];
   /** Is the service where the name points? Only there may a question send a password. */
   readonly present: boolean;
   /** The round from which on they are. A ping is work for a session of the pool, and behind a pooler it may have to wait. */
@@ -67,10 +67,10 @@ class Asking {
   readonly #inquiry: Inquiry;
   readonly #fresh: ProbeSocket[] = [];
   readonly #busy: Map<ProbeSocket, Promise<unknown>> = new Map();
-  readonly #pinged: TrackedSocket[] = [];
+  readonly #pinged: FollowedSocket[] = [];
   /** Without a byte, as far as they are not life: then nothing was asked. */
-  readonly #settledPings: Set<TrackedSocket> = new Set();
-  readonly #marks: ByteMarks<TrackedSocket> = new ByteMarks();
+  readonly #settledPings: Set<FollowedSocket> = new Set();
+  readonly #marks: ByteMarks<FollowedSocket> = new ByteMarks();
   #settle: (found: Found) => void = () => {};
   #callOff: () => void = () => {};
   #over = false;
@@ -160,7 +160,7 @@ class Asking {
   }
 
   /** A flow that has died alone says nothing of its server. */
-  async #ofPing(socket: TrackedSocket): Promise<Evidence> {
+  async #ofPing(socket: FollowedSocket): Promise<Evidence> {
     if (socket.destroyed || this.#settledPings.has(socket)) return 'none';
     const [facts] = await this.#inquiry.kernel.look([endsOf(socket)]);
     return facts != null && facts.unanswered > 0 ? 'none' : 'silence';

@@ -7,7 +7,7 @@ import { inquire } from './inquiry.js';
 import type { Kernel } from './kernel.js';
 import { canPing } from './ping.js';
 import { ProbeSocket } from './probe-socket.js';
-import type { TrackedSocket } from './tracked-socket.js';
+import type { FollowedSocket } from './followed-socket.js';
 
 const FIRST_PAUSE_MILLIS = 1_000;
 const LONGEST_PAUSE_MILLIS = 30_000;
@@ -20,8 +20,8 @@ const SLOW_TO_SPEAK = 6;
 export interface Judged {
   readonly service: Service;
   /** The open connections to it, and those of them that nobody uses. */
-  readonly sockets: readonly TrackedSocket[];
-  readonly idle: readonly TrackedSocket[];
+  readonly sockets: readonly FollowedSocket[];
+  readonly idle: readonly FollowedSocket[];
   readonly pingBoundMillis: number;
   readonly prober: Prober | undefined;
 }

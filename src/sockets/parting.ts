@@ -6,7 +6,7 @@ import { deadline } from './deadline.js';
 import { inquire } from './inquiry.js';
 import type { Kernel } from './kernel.js';
 import { canPing } from './ping.js';
-import type { TrackedSocket } from './tracked-socket.js';
+import type { FollowedSocket } from './followed-socket.js';
 
 /** Design, sockets rule 2: the name left an address, and there are open sockets to a service there. */
 export interface Parting {
@@ -19,12 +19,12 @@ export interface Parting {
   readonly kernel: Kernel;
   readonly prober: Prober | undefined;
   readonly pingBoundMillis: number;
-  readonly closeIdle: (sockets: readonly TrackedSocket[], error: EipPoolError) => void;
+  readonly closeIdle: (sockets: readonly FollowedSocket[], error: EipPoolError) => void;
 }
 
 /** Once this returns, none of the sockets can be leased again. */
-export function partOf(sockets: readonly TrackedSocket[], parting: Parting): void {
-  const idle: TrackedSocket[] = [];
+export function partOf(sockets: readonly FollowedSocket[], parting: Parting): void {
+  const idle: FollowedSocket[] = [];
   const leased: Leased[] = [];
   for (const socket of sockets) {
     const { connection } = socket;
@@ -51,7 +51,7 @@ export function partOf(sockets: readonly TrackedSocket[], parting: Parting): voi
 const WITNESSES = 2;
 
 interface Leased {
-  readonly socket: TrackedSocket;
+  readonly socket: FollowedSocket;
   readonly connection: Connection;
 }
 
@@ -60,14 +60,14 @@ function drain({ socket, connection }: Leased, parting: Parting): void {
   // A deadline once given is never extended: a socket parts from its address only once. What the server has said by then
   // is read first, also by a process that was too busy to read it in time.
   const callOff = deadline(parting.clock, drainMillis, () => {
-    socket.cut(leftError(parting, `its work did not end within ${drainMillis} ms (failover.drainMillis)`));
+    socket.cut(leftError(parting, `its work did not end within ${drainMillis} ms (drainMillis)`));
   });
   socket.once('close', callOff);
 }
 
 /** Does the service still live? If not, nobody waits for its leases to drain. */
 async function examine(
-  witnesses: readonly TrackedSocket[],
+  witnesses: readonly FollowedSocket[],
   leased: readonly Leased[],
   parting: Parting,
 ): Promise<void> {

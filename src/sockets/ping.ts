@@ -2,10 +2,10 @@ import type { Clock } from '../clock.js';
 import { deadline } from './deadline.js';
 import type { Evidence } from './evidence.js';
 import { ByteMarks } from './heard.js';
-import type { TrackedSocket } from './tracked-socket.js';
+import type { FollowedSocket } from './followed-socket.js';
 
 /** Whether anybody knows how to ask on it. Where nobody does, its silence and its state say nothing of the server. */
-export function canPing({ connection }: Pick<TrackedSocket, 'connection'>): boolean {
+export function canPing({ connection }: Pick<FollowedSocket, 'connection'>): boolean {
   return connection?.ping !== undefined;
 }
 
@@ -13,7 +13,7 @@ export function canPing({ connection }: Pick<TrackedSocket, 'connection'>): bool
  * A round trip on an idle connection, for as long as its server is heard. `silence`: no byte came for this time. `none`: the
  * connection ended, whoever ended it, or nobody knows how to ask on it.
  */
-export async function ping(idle: TrackedSocket, boundMillis: number, clock: Clock): Promise<Evidence> {
+export async function ping(idle: FollowedSocket, boundMillis: number, clock: Clock): Promise<Evidence> {
   const { connection } = idle;
   if (connection?.ping === undefined) return 'none';
   const marks = new ByteMarks();

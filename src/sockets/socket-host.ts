@@ -3,7 +3,7 @@ import type { Address, Service } from '../endpoint/address.js';
 import type { Condition } from '../endpoint/adopt.js';
 import type { EipPoolError } from '../errors.js';
 import type { Gate } from './gate.js';
-import type { TrackedSocket } from './tracked-socket.js';
+import type { FollowedSocket } from './followed-socket.js';
 import type { Way } from './way.js';
 
 /** Where a socket should dial now. */
@@ -29,8 +29,8 @@ export interface SocketHost {
   unreachable(service: Service, cause: Error): void;
   suspect(service: Service, cause: unknown): void;
   connected(service: Service, millis: number): void;
-  add(socket: TrackedSocket): void;
-  remove(socket: TrackedSocket): void;
+  add(socket: FollowedSocket): void;
+  remove(socket: FollowedSocket): void;
 }
 
 export interface SocketPlan {

@@ -1,9 +1,12 @@
+import type { Socket } from 'node:net';
 import { type Clock, setImmediate } from '../clock.js';
 import { type Address, familyOf, type Service, ServiceMap, withPort } from '../endpoint/address.js';
 import type { Answer } from '../endpoint/answer.js';
 import type { Condition } from '../endpoint/adopt.js';
 import { noAddressOf } from '../endpoint/lookup.js';
 import { type EndReason, EipPoolError } from '../errors.js';
+import type { ReadAdoptOptions } from './adopt-options.js';
+import { AdoptedSocket, type AdoptingHost } from './adopted-socket.js';
 import type { Prober } from './connection.js';
 import { Gate } from './gate.js';
 import { ByteMarks } from './heard.js';
@@ -12,7 +15,7 @@ import { partOf, type Parting } from './parting.js';
 import { abandonProbes } from './probe-socket.js';
 import type { SocketHost, Target } from './socket-host.js';
 import { isConnecting } from './socket-state.js';
-import type { TrackedSocket } from './tracked-socket.js';
+import type { FollowedSocket } from './followed-socket.js';
 import { isIdle, isQuiet, SilenceWatch } from './watch.js';
 import type { Way } from './way.js';
 
@@ -41,20 +44,22 @@ export interface SetOptions {
 export interface Asks {
   readonly kernel: Kernel;
   prober(service: Service): Prober | undefined;
+  /** One more who can be asked; returns the way to take it back. */
+  register(prober: Prober): () => void;
 }
 
 /** Closing a thousand sockets at once must not block the event loop for longer than this. */
 const SLICE_MILLIS = 4;
 
 /** Every socket of one endpoint, made to agree with its answer whenever that changes. */
-export class SocketSet implements SocketHost {
+export class SocketSet implements SocketHost, AdoptingHost {
   readonly #endpoint: Following;
   readonly #options: SetOptions;
-  readonly #sockets: Set<TrackedSocket> = new Set();
+  readonly #sockets: Set<FollowedSocket> = new Set();
   readonly #gates: ServiceMap<Gate> = new ServiceMap();
   /** How long the last connect to each service took. */
   readonly #connectMillis: ServiceMap<number> = new ServiceMap();
-  readonly #marks: ByteMarks<TrackedSocket> = new ByteMarks();
+  readonly #marks: ByteMarks<FollowedSocket> = new ByteMarks();
   readonly #watch: SilenceWatch;
   readonly #asks: Asks;
 
@@ -71,6 +76,7 @@ export class SocketSet implements SocketHost {
       unanswered: (service) => this.suspect(service, silent(service)),
       answered: (service) => this.#endpoint.noteLife(service),
       dead: (service) => this.bury(service),
+      over: (socket) => this.remove(socket),
       lost: (socket, why) => this.#lose(socket, why),
     });
   }
@@ -131,17 +137,17 @@ export class SocketSet implements SocketHost {
     this.#connectMillis.set(service, millis);
   }
 
-  add(socket: TrackedSocket): void {
+  add(socket: FollowedSocket): void {
     this.#sockets.add(socket);
     this.#endpoint.attend();
     this.#watch.start();
   }
 
-  remove(socket: TrackedSocket): void {
+  remove(socket: FollowedSocket): void {
     this.#sockets.delete(socket);
   }
 
-  openOn(service: Service): TrackedSocket[] {
+  openOn(service: Service): FollowedSocket[] {
     return [...this.#sockets].filter((socket) => isOpenOn(socket, service));
   }
 
@@ -169,8 +175,23 @@ export class SocketSet implements SocketHost {
     // No password is sent to an address that was left, by a probe neither.
     for (const address of dropped) abandonProbes(address);
     for (const socket of [...this.#sockets]) socket.reconsider();
-    for (const service of this.used()) if (dropped.includes(service.address)) this.#part(service, 'unknown');
+    for (const service of this.used()) this.arrived(service);
     for (const address of dropped) this.#connectMillis.deleteAddress(address);
+  }
+
+  /** Sockets lead to this service, which may have been left, or never have been where the name points. */
+  arrived(service: Service): void {
+    const isStale = this.#endpoint.current !== null && !this.has(service.address);
+    if (isStale) this.#part(service, 'unknown');
+  }
+
+  /** Follows a socket that somebody else made. */
+  adopt(socket: Socket, options: ReadAdoptOptions): void {
+    AdoptedSocket.adopt(socket, this, options);
+  }
+
+  register(prober: Prober): () => void {
+    return this.#asks.register(prober);
   }
 
   /** The service at a present address is dead: what runs there is cut now, and what logs in there begins anew. */
@@ -221,7 +242,7 @@ export class SocketSet implements SocketHost {
 
   closeAll(reason: EndReason): void {
     this.#watch.stop();
-    for (const socket of [...this.#sockets]) if (!socket.ending && !socket.destroyed) socket.cut(reason);
+    for (const socket of [...this.#sockets]) if (!socket.ending && !socket.destroyed) socket.close(reason);
   }
 
   counts(): { readonly open: number; readonly connecting: number; readonly leaving: number } {
@@ -246,7 +267,7 @@ export class SocketSet implements SocketHost {
   }
 
   /** A connection is lost, and its server lives. */
-  #lose(socket: TrackedSocket, why: string): void {
+  #lose(socket: FollowedSocket, why: string): void {
     const { service } = socket;
     if (service === null) return;
     const where = withPort(service.address, service.port);
@@ -275,7 +296,7 @@ export class SocketSet implements SocketHost {
     partOf(there, parting);
   }
 
-  #closeInSlices(sockets: readonly TrackedSocket[], reason: EndReason): void {
+  #closeInSlices(sockets: readonly FollowedSocket[], reason: EndReason): void {
     const until = this.clock.now() + SLICE_MILLIS;
     let done = 0;
     while (done < sockets.length && this.clock.now() < until) {
@@ -286,12 +307,12 @@ export class SocketSet implements SocketHost {
   }
 }
 
-function isOn(socket: TrackedSocket, { address, port }: Service): boolean {
+function isOn(socket: FollowedSocket, { address, port }: Service): boolean {
   const { service } = socket;
   return service?.address === address && service.port === port;
 }
 
-function isOpenOn(socket: TrackedSocket, service: Service): boolean {
+function isOpenOn(socket: FollowedSocket, service: Service): boolean {
   return socket.state.kind === 'open' && isOn(socket, service);
 }
 

@@ -205,6 +205,11 @@ export class TrackedSocket extends RedialSocket {
     this.destroy();
   }
 
+  /** Nobody would notice any more if its address were left. */
+  close(reason: EndReason): void {
+    this.cut(reason);
+  }
+
   /** The server at its address is dead: the log-in under way has failed, and the gate learns of it. */
   failHandshake(reason: EndReason): void {
     if (this.#state.kind !== 'handshake') return;

@@ -8,7 +8,7 @@ import { type Kernel } from './kernel.js';
 import type { ProbeSocket } from './probe-socket.js';
 import { type Listed, SessionLists } from './session-lists.js';
 import { afterLook, afterVerdict, isDue, LOOK_MILLIS, noSilence, readableMillis, type Silence } from './silence.js';
-import type { TrackedSocket } from './tracked-socket.js';
+import type { FollowedSocket } from './followed-socket.js';
 
 /** A connection that has heard nothing for this long is asked before it is handed out. */
 const QUIET_MILLIS = 10_000;
@@ -19,7 +19,7 @@ const SLOW_TO_SPEAK = 3;
 export interface Watched {
   readonly clock: Clock;
   readonly kernel: Kernel;
-  readonly sockets: ReadonlySet<TrackedSocket>;
+  readonly sockets: ReadonlySet<FollowedSocket>;
   has(address: Address): boolean;
   pingBound(service: Service): number;
   prober(service: Service): Prober | undefined;
@@ -29,15 +29,17 @@ export interface Watched {
   answered(service: Service): void;
   /** Nor was the second one. */
   dead(service: Service): void;
+  /** It has ended, and its set may not have heard of it. */
+  over(socket: FollowedSocket): void;
   /** The server lives, and this connection to it is lost. */
-  lost(socket: TrackedSocket, why: string): void;
+  lost(socket: FollowedSocket, why: string): void;
 }
 
 /** The connections to one service. */
 interface Group {
   readonly service: Service;
-  readonly sockets: TrackedSocket[];
-  readonly waiting: TrackedSocket[];
+  readonly sockets: FollowedSocket[];
+  readonly waiting: FollowedSocket[];
 }
 
 /**
@@ -53,7 +55,7 @@ export class SilenceWatch {
   readonly #doubted: ServiceMap<true> = new ServiceMap();
   /** When a service was heard last. */
   readonly #aliveAt: ServiceMap<number> = new ServiceMap();
-  readonly #marks: ByteMarks<TrackedSocket> = new ByteMarks();
+  readonly #marks: ByteMarks<FollowedSocket> = new ByteMarks();
   readonly #flows: Flows;
   readonly #lists: SessionLists;
   #timer: Timer | undefined;
@@ -124,6 +126,7 @@ export class SilenceWatch {
     const groups = new ServiceMap<Group>();
     for (const socket of this.#host.sockets) {
       const { state, service } = socket;
+      if (state.kind === 'closed') this.#host.over(socket);
       if ((state.kind !== 'open' && state.kind !== 'handshake') || service === null) continue;
       if (!this.#host.has(service.address)) continue;
       let group = groups.get(service);
@@ -218,23 +221,23 @@ export class SilenceWatch {
 interface Asked {
   readonly service: Service;
   readonly prober: Prober;
-  readonly waiting: readonly TrackedSocket[];
+  readonly waiting: readonly FollowedSocket[];
 }
 
-export function isIdle({ state, connection }: TrackedSocket): boolean {
+export function isIdle({ state, connection }: FollowedSocket): boolean {
   return state.kind === 'open' && connection !== null && !connection.isLeased() && !connection.isWaiting();
 }
 
 /** Does work wait for the server on it, a login too? */
-function isWaiting({ state, connection }: TrackedSocket): boolean {
+function isWaiting({ state, connection }: FollowedSocket): boolean {
   return connection !== null && (state.kind === 'handshake' || connection.isWaiting());
 }
 
-function silenceMillis({ connection }: TrackedSocket): number {
+function silenceMillis({ connection }: FollowedSocket): number {
   return connection?.silenceMillis ?? Infinity;
 }
 
 /** Should it be asked whether it lives before it is handed out? */
-export function isQuiet({ quietMillis }: TrackedSocket): boolean {
+export function isQuiet({ quietMillis }: FollowedSocket): boolean {
   return quietMillis >= QUIET_MILLIS;
 }

@@ -1,32 +1,13 @@
 import { type ChannelModel, connect, type RecoveryOptions } from 'amqplib';
 import type { TcpNetConnectOpts } from 'node:net';
 import { expect, it } from 'vitest';
-import { behind, type ServerProgram } from '../server-program.js';
+import { behind } from '../server-program.js';
 import { suiteWith } from '../suite-with.js';
+import { GARAGEMQ } from './programs.js';
 import { useServers } from './support.js';
 
 /** They go to `net.connect`. */
 type SocketOptions = Pick<TcpNetConnectOpts, 'lookup' | 'autoSelectFamily'> & { readonly recovery: RecoveryOptions };
-
-/** A broker that speaks RabbitMQ's AMQP 0-9-1. Without these sizes it does not start. */
-const GARAGEMQ: ServerProgram = {
-  name: 'garagemq',
-  ready: 'Initialize bindings',
-  args: (folder) => ['--config', `${folder}/config.yaml`],
-  files: ({ address, port, folder }) => ({
-    'config.yaml': `
-proto: amqp-rabbit
-users: [{ username: guest, password: 084e0343a0486ff05530df6c705c8bb4 }]
-tcp: { ip: ${address}, port: ${port}, nodelay: true, readBufSize: 196608, writeBufSize: 196608 }
-admin: { ip: ${address}, port: 0 }
-queue: { shardSize: 8192, maxMessagesInRam: 131072 }
-db: { defaultPath: ${folder}, engine: buntdb }
-vhost: { defaultPath: / }
-security: { passwordCheck: md5 }
-connection: { channelsMax: 4096, frameMaxSize: 65536 }
-`,
-  }),
-};
 
 suiteWith('garagemq', 'amqplib', () => {
   const recipe = useServers(behind(() => GARAGEMQ));

@@ -1,18 +1,10 @@
 import { AbstractConnector, Redis } from 'ioredis';
 import type { Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { behind, type ServerProgram } from '../server-program.js';
+import { behind } from '../server-program.js';
 import { suiteWith } from '../suite-with.js';
+import { REDIS } from './programs.js';
 import { useServers } from './support.js';
-
-const REDIS: ServerProgram = {
-  name: 'redis-server',
-  ready: 'Ready to accept connections',
-  args: (folder) => [`${folder}/redis.conf`],
-  files: ({ address, port, folder }) => ({
-    'redis.conf': `bind ${address}\nport ${port}\ndir ${folder}\nsave ""\nappendonly no\n`,
-  }),
-};
 
 suiteWith('redis-server', 'ioredis', () => {
   const recipe = useServers(behind(() => REDIS));

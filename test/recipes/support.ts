@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import type { Endpoint, MoveEvent } from '../../src/index.js';
+import type { Endpoint, FollowOptions, MoveEvent } from '../../src/index.js';
 import { follow } from '../../src/index.js';
-import { type Database, type DatabaseFactory, type Lab, startLab } from '../../src/lab/index.js';
+import { type Database, type DatabaseFactory, type Lab, type LabOptions, startLab } from '../../src/lab/index.js';
 
 /** A server of this process behind each of the lab's hosts; `make` gets the host's number, for it to answer with. */
 export function inProcess(make: (index: number) => Server): DatabaseFactory {
@@ -35,6 +35,8 @@ export function inProcess(make: (index: number) => Server): DatabaseFactory {
   };
 }
 
+type DatabaseKind = Extract<NonNullable<LabOptions['databases']>, string>;
+
 export interface Recipe {
   readonly lab: Lab;
   readonly endpoint: Endpoint;
@@ -43,12 +45,15 @@ export interface Recipe {
 }
 
 /** A lab with these servers, and an endpoint on its name, for the tests of one `describe`. */
-export function useServers(databases: DatabaseFactory): Recipe {
+export function useServers(
+  databases: DatabaseFactory | DatabaseKind,
+  start: (name: string, options: FollowOptions) => Endpoint = follow,
+): Recipe {
   let lab: Lab;
   let endpoint: Endpoint;
   beforeAll(async () => {
     lab = await startLab({ databases });
-    endpoint = follow(lab.name, { servers: lab.servers, intervalMillis: 100 });
+    endpoint = start(lab.name, { servers: lab.servers, intervalMillis: 100 });
     await endpoint.ready();
   }, 60_000);
   const move = async (index: number): Promise<void> => {

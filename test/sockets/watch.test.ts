@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type Service, ServiceMap } from '../../src/endpoint/address.js';
 import type { FlowFacts } from '../../src/sockets/kernel.js';
 import type { SocketState } from '../../src/sockets/socket-state.js';
-import type { TrackedSocket } from '../../src/sockets/tracked-socket.js';
+import type { FollowedSocket } from '../../src/sockets/followed-socket.js';
 import { isQuiet, SilenceWatch } from '../../src/sockets/watch.js';
 import { FakeClock } from '../fake-clock.js';
 import { FakeProber, type Wire } from './fake-prober.js';
@@ -10,7 +10,7 @@ import { FakeProber, type Wire } from './fake-prober.js';
 const [A, B] = ['10.0.0.1', '10.0.0.2'];
 let clock: FakeClock;
 let watch: SilenceWatch;
-let sockets: Set<TrackedSocket>;
+let sockets: Set<FollowedSocket>;
 let present: Set<string>;
 /** What the endpoint was told, and what the servers were asked, each with its time since the start. */
 let told: string[];
@@ -69,8 +69,8 @@ class Fake {
     return { address: this.remoteAddress, port };
   }
 
-  get tracked(): TrackedSocket {
-    return this as unknown as TrackedSocket;
+  get tracked(): FollowedSocket {
+    return this as unknown as FollowedSocket;
   }
 }
 
@@ -101,6 +101,7 @@ beforeEach(() => {
     unanswered: ({ address }) => told.push(at(`${address} unanswered`)),
     answered: ({ address }) => told.push(at(`${address} answered`)),
     dead: ({ address }) => told.push(at(`${address} dead`)),
+    over: (socket) => void sockets.delete(socket),
     lost: (socket, why) => {
       sockets.delete(socket);
       told.push(at(why));
