@@ -1,6 +1,4 @@
-/** What `EIP_POOL` or `eip-pool.json` says: read once, at the start of the process. */
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+/** What `EIP_POOL` or `eip-pool.json` says: checked once, at the start of the process. */
 import { type FollowOptions, readFollowOptions } from '../endpoint/options.js';
 import { EipPoolError, messageOf } from '../errors.js';
 import { type Defaults, type FailoverOptions, readFailoverOptions } from '../failover/options.js';
@@ -24,28 +22,9 @@ interface ByName {
 }
 
 /**
- * What is configured for this process: by `EIP_POOL`, else by the file `eip-pool.json` beside the nearest package.json of
- * `folder`, else nothing.
+ * @param place where it stands, for the message
  * @throws `INVALID_OPTION` that names the place and the option
  */
-export function configFor(folder: string, env: NodeJS.ProcessEnv): Defaults {
-  const { EIP_POOL: text } = env;
-  if (text !== undefined && text !== '') return defaultsOf(read(text, 'EIP_POOL'));
-  const file = fileFor(folder);
-  return defaultsOf(file === null ? {} : read(readFileSync(file, 'utf8'), file));
-}
-
-function fileFor(folder: string): string | null {
-  for (let at = folder; ; at = path.dirname(at)) {
-    if (existsSync(path.join(at, 'package.json'))) {
-      const file = path.join(at, 'eip-pool.json');
-      return existsSync(file) ? file : null;
-    }
-    if (at === path.dirname(at)) return null;
-  }
-}
-
-/** @param place where it stands, for the message */
 export function read(text: string, place: string): RegisterConfig {
   try {
     return readOptions<RegisterConfig>(

@@ -9,8 +9,14 @@ import path from 'node:path';
 import { debuglog } from 'node:util';
 import { messageOf } from '../errors.js';
 import type { Defaults } from '../failover/options.js';
-import { configFor } from './config.js';
-import { entryOf, isSupported, SUPPORTED, takeOver } from './drivers.js';
+import { entryOf, isSupported, SUPPORTED } from './entries.js';
+import { placeFor } from './places.js';
+
+/**
+ * This file is CommonJS for everybody: what it needs it loads only then, in the middle of the application's `require`.
+ * Where Node can, that is the very code that an application's `import 'eip-pool'` gives.
+ */
+const BUILD = (process.features as { readonly require_module?: boolean }).require_module ? '../../esm/register' : '.';
 
 const debug = debuglog('eip-pool');
 /** Set on the process's loader, for another copy of this package. */
@@ -21,7 +27,14 @@ type Extensions = Record<'.js', Loader> & { [REGISTERED]?: boolean };
 
 const { _extensions: extensions } = Module as unknown as { readonly _extensions: Extensions };
 if (extensions[REGISTERED] !== true) {
-  register(configFor(path.dirname(path.resolve(process.argv[1] ?? 'app')), process.env));
+  register(defaultsFor(path.dirname(path.resolve(process.argv[1] ?? 'app'))));
+}
+
+function defaultsFor(folder: string): Defaults {
+  const place = placeFor(folder, process.env);
+  if (place === null) return () => ({});
+  const { defaultsOf, read } = require(`${BUILD}/config.js`) as typeof import('./config.js');
+  return defaultsOf(read(place.text, place.name));
 }
 
 function register(defaults: Defaults): void {
@@ -52,6 +65,7 @@ function take(module: NodeJS.Module, filename: string, defaults: Defaults): bool
     return false;
   }
   try {
+    const { takeOver } = require(`${BUILD}/drivers.js`) as typeof import('./drivers.js');
     module.exports = takeOver(
       entry,
       module.exports as object,
