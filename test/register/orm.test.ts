@@ -23,9 +23,12 @@ async function start(lab: Lab, library: string, query: string): Promise<ChildPro
 }
 
 async function ask(child: ChildProcess): Promise<Answer> {
-  const answered = once(child, 'message') as Promise<[Answer]>;
+  const over = once(child, 'exit').then(([code]) => [{ error: `the application ended with ${code}` }]);
+  const answered = Promise.race([once(child, 'message'), over]) as Promise<[Answer]>;
   child.send('ask');
-  return (await answered)[0];
+  const [answer] = await answered;
+  expect(child.exitCode, answer.error).toBe(null);
+  return answer;
 }
 
 /** The server is killed under the library's connections and the name moves: the library is at the next one. */
