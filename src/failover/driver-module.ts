@@ -32,6 +32,19 @@ export function forRequire<M extends object, O extends object>(module: M, ours: 
     O;
 }
 
+/** On a module of a driver in whose place `eip-pool/register` put what follows: the module itself, for every copy of us. */
+const STOCK: unique symbol = Symbol.for('eip-pool.stock') as never;
+
+/** The module's exports with some replaced, for everybody who loads it. */
+export function hooked<M extends object>(module: M, overrides: object): M {
+  return Object.defineProperty(withOverrides(module, overrides), STOCK, { value: module });
+}
+
+/** The driver's own module, whether or not something of ours stands in its place already. */
+export function unhooked<M extends object>(module: M): M {
+  return (module as { readonly [STOCK]?: M })[STOCK] ?? module;
+}
+
 /** Is called, in stacks and by whoever asks, as what it stands for. */
 export function named<F extends (...args: never[]) => unknown>(fn: F, stock: { name: string; length: number }): F;
 export function named<C extends abstract new (...args: never[]) => unknown>(

@@ -85,6 +85,17 @@ export interface FollowingConfig {
   readonly endpoint?: Endpoint | undefined;
 }
 
+/**
+ * What a config does not say itself, by the host that it means; `follow: false` leaves that host to the driver. Comes from
+ * outside of the application, see `register/`.
+ */
+export type Defaults = (host: string) => {
+  readonly follow?: FollowOptions | false | undefined;
+  readonly failover?: FailoverOptions | undefined;
+};
+
+export const NO_DEFAULTS: Defaults = () => ({});
+
 export interface ReadFailoverOptions {
   readonly drainMillis: number;
   readonly silenceMillis: number;
@@ -98,6 +109,13 @@ export interface ReadFailoverOptions {
 }
 
 const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** What a config says goes before what its host's defaults say. */
+export function failoverOf({ failover }: Config, host: string, defaults: Defaults): ReadFailoverOptions {
+  const byHost = defaults(host).failover;
+  if (byHost === undefined) return readFailoverOptions(failover);
+  return readFailoverOptions({ ...byHost, ...failover });
+}
 
 export function readFailoverOptions(input: unknown): ReadFailoverOptions {
   return readOptions<ReadFailoverOptions>(
@@ -151,7 +169,7 @@ export interface Route {
 }
 
 /** @param host as the driver finds it: a name, an address, or what is no host at all */
-export function routeOf(config: Config, host: string): Route | null {
+export function routeOf(config: Config, host: string, defaults: Defaults = NO_DEFAULTS): Route | null {
   const { follow, endpoint, stream } = config;
   if (endpoint !== undefined && !(endpoint instanceof Endpoint)) {
     throw invalidOption('endpoint', 'what follow(name) returned', endpoint);
@@ -176,7 +194,8 @@ export function routeOf(config: Config, host: string): Route | null {
     if (follow === undefined) return null;
     throw invalidOption('host', 'a DNS name, since follow is given', host);
   }
-  return { endpoint: new Endpoint(host, follow), owned: true };
+  const options = follow ?? defaults(host).follow;
+  return options === false ? null : { endpoint: new Endpoint(host, options), owned: true };
 }
 
 /** An address, or the path of a Unix socket: nothing that could move. */

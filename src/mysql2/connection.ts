@@ -1,6 +1,12 @@
 import type * as mysql from 'mysql2';
 import { inCallersContext, inNobodysContext } from '../async-context.js';
-import { readFailoverOptions, type ReadFailoverOptions, routeOf } from '../failover/options.js';
+import {
+  type Defaults,
+  failoverOf,
+  readFailoverOptions,
+  type ReadFailoverOptions,
+  routeOf,
+} from '../failover/options.js';
 import type { Connection } from '../sockets/connection.js';
 import type { TrackedSocket } from '../sockets/tracked-socket.js';
 import { followHandshake } from './handshake.js';
@@ -28,20 +34,23 @@ export function hostOf({ host, socketPath }: ConnectionSettings): string {
  * mysql2's connection on a socket that follows its name. A single connection cannot be connected a second time: when the
  * name leaves its address, it may finish its work for `drainMillis`, then it ends with an error event.
  */
-export function connect(driver: Driver, given: string | ConnectionOptions): mysql.Connection {
+export function connect(driver: Driver, given: string | ConnectionOptions, defaults: Defaults): mysql.Connection {
   // What comes on its socket is nobody's, whoever makes it.
-  const connection = inNobodysContext(() => connectAnywhere(driver, given));
+  const connection = inNobodysContext(() => connectAnywhere(driver, given, defaults));
   bindCommands(connection);
   const { connect: stock } = connection;
   connection.connect = (told) => stock.call(connection, inCallersContext(told));
   return connection;
 }
 
-function connectAnywhere(driver: Driver, given: string | ConnectionOptions): mysql.Connection {
+function connectAnywhere(driver: Driver, given: string | ConnectionOptions, defaults: Defaults): mysql.Connection {
   const { ours, theirs } = splitOptions<mysql.ConnectionOptions>(given);
-  const failover = readFailoverOptions(ours.failover);
+  // Ours first: what is wrong in them is told before what is wrong in the driver's.
+  readFailoverOptions(ours.failover);
   const settings = new driver.ConnectionConfig(theirs);
-  const route = routeOf({ ...ours, stream: settings.stream }, hostOf(settings));
+  const host = hostOf(settings);
+  const failover = failoverOf(ours, host, defaults);
+  const route = routeOf({ ...ours, stream: settings.stream }, host, defaults);
   if (route === null) return new driver.Connection({ config: settings });
   let socket: TrackedSocket | null = null;
   const stream = streamFactory(route.endpoint, {

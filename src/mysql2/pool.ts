@@ -3,7 +3,15 @@ import type promise from 'mysql2/promise';
 import { externally, inCallersContext, inNobodysContext } from '../async-context.js';
 import { named } from '../failover/driver-module.js';
 import { EipPoolError } from '../errors.js';
-import { type ReadFailoverOptions, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
+import {
+  type Defaults,
+  failoverOf,
+  NO_DEFAULTS,
+  type ReadFailoverOptions,
+  readFailoverOptions,
+  type Route,
+  routeOf,
+} from '../failover/options.js';
 import { Transactions } from '../failover/transaction.js';
 import type { Endpoint } from '../sockets/endpoint.js';
 import { hostOf } from './connection.js';
@@ -89,7 +97,7 @@ function waitsInCluster(): EipPoolError {
 
 // A class that depends on which copy of the driver it extends.
 // oxlint-disable-next-line max-lines-per-function
-export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor {
+export function makePoolClass(driver: Driver, defaults: Defaults = NO_DEFAULTS): PoolConstructor & NodeConstructor {
   const Stock = driver.Pool as unknown as new (options: object) => Base;
 
   class Pool extends Stock {
@@ -101,10 +109,12 @@ export function makePoolClass(driver: Driver): PoolConstructor & NodeConstructor
 
     constructor(given: string | PoolOptions, place: 'alone' | 'node' = 'alone') {
       const { ours, theirs } = splitOptions<mysql.PoolOptions>(given);
-      const failover = readFailoverOptions(ours.failover);
-      if (place === 'node' && failover.waitAtStart) throw waitsInCluster();
+      if (place === 'node' && readFailoverOptions(ours.failover).waitAtStart) throw waitsInCluster();
       const config = readSettings(driver, theirs);
-      const route = routeOf({ ...ours, stream: config.connectionConfig.stream }, hostOf(config.connectionConfig));
+      const host = hostOf(config.connectionConfig);
+      const asked = failoverOf(ours, host, defaults);
+      const failover = place === 'node' ? { ...asked, waitAtStart: false } : asked;
+      const route = routeOf({ ...ours, stream: config.connectionConfig.stream }, host, defaults);
       super({ config });
       this.#route = route;
       this.#transactions = new Transactions(

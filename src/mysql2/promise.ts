@@ -1,6 +1,6 @@
 import mysql2 from 'mysql2';
 import promise from 'mysql2/promise';
-import { forRequire, withOverrides } from '../failover/driver-module.js';
+import { forRequire, unhooked, withOverrides } from '../failover/driver-module.js';
 import { type CreateStockCluster, promiseFollowing, type PromiseFollowing } from './promise-following.js';
 import type { PromisePool as Pool } from './promise-pool.js';
 import { following } from './wrap.js';
@@ -18,8 +18,9 @@ export type Wrapped<M> = Omit<M, keyof PromiseFollowing> & PromiseFollowing;
 
 /** The same for another copy of mysql2, given as its `mysql2/promise` and its `mysql2`. */
 export function wrap<M extends object>(promiseModule: M, coreModule: object): Wrapped<M> {
-  const { createPoolCluster } = promiseModule as unknown as { readonly createPoolCluster: CreateStockCluster };
-  return withOverrides(promiseModule, promiseFollowing(following(coreModule), createPoolCluster)) as Wrapped<M>;
+  const stock = unhooked(promiseModule);
+  const { createPoolCluster } = stock as unknown as { readonly createPoolCluster: CreateStockCluster };
+  return withOverrides(stock, promiseFollowing(following(coreModule), createPoolCluster)) as Wrapped<M>;
 }
 
 const own: Wrapped<typeof promise> = wrap(promise, mysql2);

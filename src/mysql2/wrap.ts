@@ -1,5 +1,6 @@
 import type * as mysql from 'mysql2';
-import { named, withOverrides } from '../failover/driver-module.js';
+import { named, unhooked, withOverrides } from '../failover/driver-module.js';
+import { type Defaults, NO_DEFAULTS } from '../failover/options.js';
 import { makeClusterClass, type PoolCluster, type PoolClusterConstructor } from './cluster.js';
 import { connect } from './connection.js';
 import type { Driver } from './internals.js';
@@ -20,11 +21,12 @@ export interface Following {
 /** A driver module with what follows in the place of what does not. */
 export type Wrapped<M> = Omit<M, keyof Following> & Following;
 
-export function following(module: object): Following {
-  const driver = module as Driver;
-  const Pool = makePoolClass(driver);
+export function following(module: object, defaults: Defaults = NO_DEFAULTS): Following {
+  const driver = unhooked(module) as Driver;
+  const Pool = makePoolClass(driver, defaults);
   const Cluster = makeClusterClass(driver, Pool);
-  const createConnection = (options: string | ConnectionOptions): mysql.Connection => connect(driver, options);
+  const createConnection = (options: string | ConnectionOptions): mysql.Connection =>
+    connect(driver, options, defaults);
   return {
     Pool,
     PoolCluster: Cluster,
@@ -41,7 +43,7 @@ export function following(module: object): Following {
  */
 export function wrap<M extends object>(module: M): Wrapped<M> {
   const core = following(module);
-  return withOverrides(withPromises(module, core), core) as Wrapped<M>;
+  return withOverrides(withPromises(unhooked(module), core), core) as Wrapped<M>;
 }
 
 /** mysql2's types do not tell of these. */
@@ -51,7 +53,7 @@ const WITH_PROMISES = {
   createConnectionPromise: 'createConnection',
 } as const satisfies Readonly<Record<string, keyof PromiseFollowing>>;
 
-function withPromises(given: object, core: Following): object {
+export function withPromises(given: object, core: Following): object {
   const module = given as Record<keyof typeof WITH_PROMISES, CreateStockCluster>;
   let made: PromiseFollowing | undefined;
   const promises = (): PromiseFollowing => (made ??= promiseFollowing(core, module.createPoolClusterPromise));

@@ -3,12 +3,15 @@ import type pg from 'pg';
 import { inCallersContext, inNobodysContext } from '../async-context.js';
 import { EipPoolError } from '../errors.js';
 import {
+  type Defaults,
+  failoverOf,
   type FollowingConfig,
-  readFailoverOptions,
+  NO_DEFAULTS,
   type ReadFailoverOptions,
   type Route,
   routeOf,
 } from '../failover/options.js';
+import { unhooked } from '../failover/driver-module.js';
 import { viewOf } from '../options.js';
 import type { Connection } from '../sockets/connection.js';
 import type { Endpoint } from '../sockets/endpoint.js';
@@ -35,9 +38,13 @@ export interface Client extends pg.Client {
 export type ClientClass = new (config?: string | ClientConfig) => Client;
 
 /** The same for another copy of pg: for a library that brings its own. */
+export function createClientClass(driver: Driver): ClientClass {
+  return makeClientClass(unhooked(driver), NO_DEFAULTS);
+}
+
 // A class that depends on which copy of the driver it extends.
 // oxlint-disable-next-line max-lines-per-function
-export function createClientClass(driver: Driver): ClientClass {
+export function makeClientClass(driver: Driver, defaults: Defaults): ClientClass {
   class Client extends driver.Client {
     readonly endpoint: Endpoint | null;
     #socket: TrackedSocket | null = null;
@@ -45,8 +52,8 @@ export function createClientClass(driver: Driver): ClientClass {
     constructor(config?: string | ClientConfig) {
       const given: ClientConfig = typeof config === 'string' ? { connectionString: config } : (config ?? {});
       const meant = meantBy(driver, given);
-      const route = routeOf(meant.config, meant.host);
-      const failover = readFailoverOptions(given.failover);
+      const route = routeOf(meant.config, meant.host, defaults);
+      const failover = failoverOf(given, meant.host, defaults);
       super(route === null ? (config === undefined ? config : meant.config) : withStream(meant.config, route));
       this.endpoint = route?.endpoint ?? null;
       const socket = streamOf(this);

@@ -10,7 +10,14 @@ import {
 } from '../async-context.js';
 import { named } from '../failover/driver-module.js';
 import { messageOf } from '../errors.js';
-import { type FollowingConfig, readFailoverOptions, type Route, routeOf } from '../failover/options.js';
+import {
+  type Defaults,
+  failoverOf,
+  type FollowingConfig,
+  NO_DEFAULTS,
+  type Route,
+  routeOf,
+} from '../failover/options.js';
 import { HeldCallers } from '../failover/held-callers.js';
 import { Pause } from '../failover/pause.js';
 import { Transactions } from '../failover/transaction.js';
@@ -72,7 +79,7 @@ export type PoolClass = new (config?: PoolConfig, client?: ClientConstructor) =>
 
 // A class that depends on which copy of the driver it extends.
 // oxlint-disable-next-line max-lines-per-function
-export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
+export function makePoolClass(driver: Driver, Client: ClientClass, defaults: Defaults = NO_DEFAULTS): PoolClass {
   const Stock = driver.Pool as unknown as new (config: pg.PoolConfig) => Overridable;
   const stock = stockOf(driver);
 
@@ -93,8 +100,8 @@ export function makePoolClass(driver: Driver, Client: ClientClass): PoolClass {
     constructor(config?: PoolConfig, client?: ClientConstructor) {
       const given: PoolConfig = withInherited(config ?? {});
       const { config: meant, host, port } = meantBy(driver, given);
-      const route = routeOf(meant, host);
-      const failover = readFailoverOptions(given.failover);
+      const route = routeOf(meant, host, defaults);
+      const failover = failoverOf(given, host, defaults);
       const chosen = route === null ? client : (given.Client ?? client ?? Client);
       super(chosen === undefined ? meant : withClient(meant, chosen));
       this.#route = route;

@@ -16,6 +16,7 @@ const ORDER: readonly (readonly string[])[] = [
   ['outcome'],
   ['failover'],
   ['pg', 'mysql2', 'generic-pool', 'ec2'],
+  ['register'],
   ['telemetry'],
   ['lab'],
   ['cli'],
