@@ -234,6 +234,7 @@ function isConnected(socket: Socket): boolean {
 /** Only its owner knows what runs on it: it may always be work, so it always drains. */
 class OwnersConnection implements Connection {
   readonly drainMillis: number;
+  readonly drainOption: string = 'drainMillis';
   readonly silenceMillis: number;
   readonly #socket: Socket;
   #read = 0;

@@ -130,6 +130,7 @@ function isFree(agent: Base, socket: Duplex): boolean {
 /** HTTP has no ping and no goodbye: an idle socket is closed at once, one with a request on it may drain. */
 class AgentConnection implements Connection {
   readonly drainMillis: number;
+  readonly drainOption: string = 'drainMillis';
   readonly isLeased: () => boolean;
   /** A response may take as long as it likes; nobody could ask the server meanwhile. */
   readonly silenceMillis: number = Infinity;

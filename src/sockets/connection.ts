@@ -31,6 +31,11 @@ export interface Connection {
   readonly sessionId?: number | null;
   /** How long a lease may finish on an address that was left, in milliseconds. */
   readonly drainMillis: number;
+  /**
+   * What `drainMillis` is called where it is set, for the error that ends it.
+   * @defaultValue 'failover.drainMillis'
+   */
+  readonly drainOption?: string;
   /** How long a statement may wait on a silent address before the server is asked whether it lives, in milliseconds. */
   readonly silenceMillis: number;
 }

@@ -56,11 +56,11 @@ interface Leased {
 }
 
 function drain({ socket, connection }: Leased, parting: Parting): void {
-  const { drainMillis } = connection;
+  const { drainMillis, drainOption = 'failover.drainMillis' } = connection;
   // A deadline once given is never extended: a socket parts from its address only once. What the server has said by then
   // is read first, also by a process that was too busy to read it in time.
   const callOff = deadline(parting.clock, drainMillis, () => {
-    socket.cut(leftError(parting, `its work did not end within ${drainMillis} ms (drainMillis)`));
+    socket.cut(leftError(parting, `its work did not end within ${drainMillis} ms (${drainOption})`));
   });
   socket.once('close', callOff);
 }

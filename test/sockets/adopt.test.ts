@@ -104,9 +104,12 @@ describe('endpoint.adopt', () => {
     hangsUp = false;
     const socket = followed.endpoint.adopt(await open(FIRST), { drainMillis: 0 });
     const events = heard(socket);
+    let said = '';
+    socket.once('error', ({ message }) => (said = message));
     await moveTo(SECOND);
     await Promise.all([closed(socket), followed.clock.advance(1), followed.clock.advance(200)]);
     expect(events).toEqual(['error ADDRESS_LEFT', 'close']);
+    expect(said).toContain('its work did not end within 0 ms (drainMillis)');
   });
 
   it('does not end the process of an owner who listens only to its close', async () => {

@@ -95,7 +95,7 @@ describe('when the name leaves an address', () => {
     expect(lease.cutWith).toBeNull();
     await scene.clock.advance(1);
     expect(lease.cutWith).toMatchObject({ code: 'ADDRESS_LEFT' });
-    expect(lease.cutWith!.message).toContain('its work did not end within 2000 ms (drainMillis)');
+    expect(lease.cutWith!.message).toContain('its work did not end within 2000 ms (failover.drainMillis)');
   });
 
   it('what is leased drains where no idle connection can be asked', async () => {
