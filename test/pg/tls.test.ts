@@ -97,6 +97,7 @@ describe('TLS', () => {
         await client.connect();
         const lease = await pool.connect();
         lease.on('error', tell('lease'));
+        const ends = [lease, client].map((one) => new Promise<void>((resolve) => one.once('end', resolve)));
         // One stays idle, so that a silent server can be found dead.
         const work = [lease, client, pool].map((one) => settled(one.query('select pg_sleep(30)')));
         await expect.poll(() => pool.idleCount).toBe(1);
@@ -104,6 +105,8 @@ describe('TLS', () => {
         if (end === 'its endpoint is closed') for (const { endpoint } of [pool, client]) endpoint!.close();
         else await lab.move(lab.hosts[1]!);
         for (const one of work) told.push(`statement: ${(await one).error?.message.split(' at ')[0]}`);
+        // pg tells of the end by itself too, unless the client was told to end before.
+        await Promise.all(ends);
         lease.release(true);
         await pool.end();
         return told.toSorted();
