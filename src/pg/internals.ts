@@ -368,24 +368,6 @@ export function keepSocket(client: pg.ClientBase, socket: TrackedSocket | undefi
   (client as { [SOCKET]?: TrackedSocket | undefined })[SOCKET] = socket;
 }
 
-/** What pg, pg-pool and we give a client in the course of its life. */
-const LATE_MEMBERS = {
-  [IDLE_TIMER]: undefined,
-  saslSession: undefined,
-  readyForQuery: undefined,
-  hasExecuted: undefined,
-  release: undefined,
-  _poolUseCount: undefined,
-};
-
-/**
- * A client has from the start what it would get one by one, so that all clients are of one shape to the compiler: else
- * the driver's code is made for a few shapes, and slow for all when there are more.
- */
-export function giveShape(client: pg.ClientBase): void {
-  Object.assign(client, LATE_MEMBERS);
-}
-
 /** Tells every server error of this client before pg handles it. */
 export function onServerError(client: pg.ClientBase, listener: (error: Error & { code?: string }) => void): () => void {
   const { connection } = client as unknown as { connection?: NodeJS.EventEmitter };

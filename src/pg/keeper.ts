@@ -14,7 +14,6 @@ import { Entrance } from './entrance.js';
 import { followHandshake } from './handshake.js';
 import {
   closeClient,
-  giveShape,
   handOver,
   type HandOut,
   makeClient,
@@ -279,7 +278,6 @@ export class Keeper {
     pending.begin(client, socket);
     if (socket === null) return;
     this.#alive.add(client);
-    giveShape(client);
     keepSocket(client, socket);
     onEnd(client, () => this.#onEnd(client, socket, pending));
     const handshake = followHandshake(client, socket);
