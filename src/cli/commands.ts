@@ -3,6 +3,7 @@ import { bench } from './commands/bench.js';
 import { demo } from './commands/demo.js';
 import { doctor } from './commands/doctor.js';
 import { allocate, associate, describe, disassociate, release } from './commands/eip.js';
+import { proxy } from './commands/proxy.js';
 import { report } from './commands/report.js';
 import { resolve } from './commands/resolve.js';
 import { watch } from './commands/watch.js';
@@ -11,6 +12,7 @@ import { watch } from './commands/watch.js';
 export const commands: readonly (Command | ForeignCommand)[] = [
   resolve,
   watch,
+  proxy,
   doctor,
   allocate,
   describe,

@@ -6,8 +6,18 @@ import { run } from './run.js';
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
 const enough = new AbortController();
-process.once('SIGINT', () => enough.abort());
-process.once('SIGTERM', () => enough.abort());
+let told = false;
+for (const [signal, status] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => {
+    // The second one is for now. Its default would do, but the first process of a container has none.
+    if (told) process.exit(status);
+    told = true;
+    enough.abort();
+  });
+}
 // Nobody reads on, as of `eip-pool watch … | head`: what was begun is still put in order.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => enough.abort());
 
