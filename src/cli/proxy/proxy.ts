@@ -74,13 +74,7 @@ export class Proxy {
       this.#tell('warning', { name, code, message }, `${name}: ${message}`);
     });
     this.#tellOfDns(route);
-    const { listen, maxConnections } = settings;
-    route.onFull = () =>
-      this.#tell(
-        'full',
-        { listen: placeText(listen), maxConnections },
-        `${placeText(listen)}: ${maxConnections} clients, more are closed at once (--max-connections)`,
-      );
+    this.#tellOfClients(route);
   }
 
   /** Once in a row: a name is asked ten times a second while something is wrong. */
@@ -94,6 +88,21 @@ export class Proxy {
       const why = messageOf(error);
       this.#tell('resolveError', { name, source, error: why }, `${name}: ${source} failed: ${why}`);
     });
+  }
+
+  /** Once in a row: they may come by the thousand. */
+  #tellOfClients(route: Route): void {
+    const { maxConnections, deadlineMillis, target } = route.settings;
+    route.onFull = () => {
+      const listen = placeText(route.listening);
+      const text = `${listen}: ${maxConnections} clients, more are closed at once (--max-connections)`;
+      this.#tell('full', { listen, maxConnections }, text);
+    };
+    route.onUnreached = (cause) => {
+      const why = messageOf(cause);
+      const text = `${target.name}: a client got no server within ${deadlineMillis} ms (--deadline), or none may be: ${why}`;
+      this.#tell('unreached', { name: target.name, deadlineMillis, cause: why }, text);
+    };
   }
 
   async #drain(): Promise<void> {

@@ -91,6 +91,11 @@ export class Relay implements Connection {
     return this.#state;
   }
 
+  /** What the last attempt to get a server failed with, or the connection to it; null while nothing has. */
+  get lastError(): unknown {
+    return this.#back.lastError;
+  }
+
   /** What was read from the client, and what was sent to it. */
   get bytes(): { readonly fromClient: number; readonly toClient: number } {
     return { fromClient: this.#front.bytesRead, toClient: this.#front.bytesWritten };

@@ -32,6 +32,8 @@ export class Route {
   readonly endpoint: Endpoint;
   /** Told of each client that got a server, how long it had waited. */
   onJoined: (waitedMillis: number) => void = () => {};
+  /** Told of the first client in a row that got none, and of the last failure. */
+  onUnreached: (cause: unknown) => void = () => {};
   /** Told once each time the route is full. */
   onFull: () => void = () => {};
   readonly #server: Server;
@@ -41,6 +43,7 @@ export class Route {
   #dropped = 0;
   #moves = 0;
   #isFull = false;
+  #isUnreached = false;
   #bytes = { fromClients: 0, toClients: 0 };
   #empty: () => void = () => {};
   #listening: Listen | null = null;
@@ -138,10 +141,15 @@ export class Route {
       port: target.port,
       header: proxyProtocol ? proxyHeader(front) : null,
       resets: listen.kind === 'tcp',
-      onJoined: (waitedMillis) => this.onJoined(waitedMillis),
+      onJoined: (waitedMillis) => this.#onJoined(waitedMillis),
       onOver: (over, reason) => this.#onOver(over, reason),
     });
     this.#relays.add(relay);
+  }
+
+  #onJoined(waitedMillis: number): void {
+    this.#isUnreached = false;
+    this.onJoined(waitedMillis);
   }
 
   #onDrop(): void {
@@ -158,6 +166,9 @@ export class Route {
     this.#bytes.fromClients += relay.bytes.fromClient;
     this.#bytes.toClients += relay.bytes.toClient;
     if (this.#relays.size === 0) this.#empty();
+    if (reason !== 'unreached' || this.#isUnreached) return;
+    this.#isUnreached = true;
+    this.onUnreached(relay.lastError);
   }
 }
 
