@@ -134,10 +134,12 @@ async function pour(socket: net.Socket): Promise<void> {
 /** Reads to the end, slower than the other side writes; how much there was. */
 async function sip(socket: net.Socket): Promise<number> {
   let read = 0;
-  for await (const chunk of socket as AsyncIterable<Buffer>) {
+  socket.on('data', (chunk: Buffer) => {
     read += chunk.length;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+    socket.pause();
+    setImmediate(() => socket.resume());
+  });
+  await once(socket, 'end');
   return read;
 }
 
